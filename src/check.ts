@@ -1,0 +1,40 @@
+/** Checks of options at the door: each error names the field, what was expected and what came. */
+import { ArgumentError } from './errors.js';
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? `"${value}"` : String(value);
+}
+
+export function checkHost(field: string, value: unknown): string {
+  // Anything but white space and control characters may be a name for the resolver.
+  if (typeof value === 'string' && value !== '' && !/[\s\p{Cc}/]/u.test(value)) return value;
+  throw new ArgumentError(field, `expected a host name or an IP address, got ${show(value)}`);
+}
+
+export function checkPort(field: string, value: unknown, lowest = 1): number {
+  return checkInteger(field, value, lowest, 65_535);
+}
+
+export function checkInteger(field: string, value: unknown, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new ArgumentError(field, `expected a whole number from ${min} to ${max}, got ${show(value)}`);
+}
+
+/** A number of seconds, to milliseconds. */
+export function checkSeconds(field: string, value: unknown, max = 86_400): number {
+  if (typeof value === 'number' && value >= 0 && value <= max) return value * 1000;
+  throw new ArgumentError(field, `expected a number of seconds from 0 to ${max}, got ${show(value)}`);
+}
+
+export function checkChoice<T extends string>(field: string, value: unknown, choices: readonly T[]): T {
+  const choice = choices.find((each) => each === value);
+  if (choice !== undefined) return choice;
+  throw new ArgumentError(field, `expected one of ${choices.join(', ')}, got ${show(value)}`);
+}
+
+/** A message as bytes; a string stands for its UTF-8 bytes. */
+export function toBytes(field: string, value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (typeof value === 'string') return new TextEncoder().encode(value);
+  throw new ArgumentError(field, `expected a string or bytes, got ${value === null ? 'null' : typeof value}`);
+}

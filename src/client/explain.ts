@@ -1,0 +1,45 @@
+/** Why no connection to a gateway could be opened, in words and with a code. */
+import { ConnectionClosedError, USMPTimeoutError, type USMPError } from '../errors.js';
+import type { Protocol } from '../peer/peer.js';
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+/** @param error what the system said, or undefined when it said nothing in time. */
+export function explainConnectFailure(
+  { host, port, protocol }: Endpoint,
+  error: NodeJS.ErrnoException | undefined,
+): USMPError {
+  const where = `${host}:${port} (${protocol.toUpperCase()})`;
+  switch (error?.code) {
+    case undefined:
+    case 'ETIMEDOUT':
+      return new USMPTimeoutError(
+        `no answer from ${where}: check the host, and that no firewall is in between`,
+        { code: 'USMP_CONNECT_TIMEOUT', cause: error },
+      );
+    case 'ECONNREFUSED':
+      return failure(
+        'USMP_CONNECTION_REFUSED',
+        `connection refused by ${where}: is the gateway running on this port?`,
+      );
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return failure(
+        'USMP_HOST_NOT_FOUND',
+        `no address found for the host name ${host}: check its spelling and the DNS`,
+      );
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return failure('USMP_UNREACHABLE', `no route to ${where}: check the address and the network`);
+    default:
+      return failure('USMP_CONNECT_FAILED', `the connection to ${where} failed (${error?.code ?? ''})`);
+  }
+
+  function failure(code: string, message: string): USMPError {
+    return new ConnectionClosedError(message, { code, cause: error });
+  }
+}

@@ -1,0 +1,127 @@
+/** One session to a gateway, from `connect` to `disconnect` (protocol §6.1). */
+import { inspect } from 'node:util';
+import { NotConnectedError } from '../errors.js';
+import { ClientHandshake } from '../handshake/client.js';
+import { Channel } from '../peer/channel.js';
+import { Endpoint } from '../peer/endpoint.js';
+import { Peer, type Protocol } from '../peer/peer.js';
+import { formatDeviceId } from '../wire/device-id.js';
+import { explainConnectFailure } from './explain.js';
+import {
+  checkClientOptions,
+  systemEnvironment,
+  type CheckedClientOptions,
+  type ClientEnvironment,
+  type ClientOptions,
+} from './options.js';
+
+/** How long `disconnect` waits for queued messages and BYE to leave. */
+const CLOSE_TIMEOUT_MS = 800;
+
+type State =
+  | { readonly at: 'disconnected' }
+  | { readonly at: 'connecting'; readonly channel: Channel; readonly connected: Promise<void> }
+  | { readonly at: 'connected'; readonly channel: Channel; readonly sessionId: string };
+
+export class USMPClient extends Endpoint {
+  readonly #options: CheckedClientOptions;
+  readonly #environment: ClientEnvironment;
+  #state: State = { at: 'disconnected' };
+  /** The last channel, whose messages can be received after it closed. */
+  #channel: Channel | undefined;
+
+  /** @throws ArgumentError naming the option that is not usable. Nothing is sent before `connect`. */
+  constructor(options: ClientOptions, environment: ClientEnvironment = systemEnvironment) {
+    super();
+    this.#options = checkClientOptions(options, environment.random);
+    this.#environment = environment;
+  }
+
+  get host(): string {
+    return this.#options.host;
+  }
+
+  get port(): number {
+    return this.#options.port;
+  }
+
+  get protocol(): Protocol {
+    return this.#options.protocol;
+  }
+
+  /** As `aa:bb:cc:dd:ee:ff`. */
+  get deviceId(): string {
+    return formatDeviceId(this.#options.deviceId);
+  }
+
+  get connected(): boolean {
+    return this.#state.at === 'connected' && this.#state.channel.isEstablished;
+  }
+
+  /** 32 hex digits while connected. */
+  get sessionId(): string | undefined {
+    return this.#state.at === 'connected' && this.connected ? this.#state.sessionId : undefined;
+  }
+
+  /**
+   * Opens the session. While it is being opened or open, further calls share its outcome.
+   * @throws HandshakeError when the gateway refuses or does not answer, AuthError when it cannot prove that it
+   * knows the PSK, ConnectionClosedError or USMPTimeoutError when it cannot be reached, FrameError when it does not
+   * speak USMP. `code` tells exactly; the message says what to check.
+   */
+  connect(): Promise<void> {
+    if (this.#state.at === 'connected') return Promise.resolve();
+    if (this.#state.at === 'connecting') return this.#state.connected;
+    const channel = this.#open();
+    this.#channel = channel;
+    const connected = channel.established.then(({ sessionId }) => {
+      this.#state = { at: 'connected', channel, sessionId };
+    });
+    this.#state = { at: 'connecting', channel, connected };
+    void channel.closed.then((reason) => {
+      const { at } = this.#state;
+      this.#state = { at: 'disconnected' };
+      if (at === 'connected') this.emit('close', reason);
+    });
+    return connected;
+  }
+
+  /** Sends what is queued and BYE, and closes; within a second. Harmless when there is no session. */
+  async disconnect(): Promise<void> {
+    if (this.#state.at !== 'disconnected') await this.#state.channel.close(CLOSE_TIMEOUT_MS);
+  }
+
+  [inspect.custom](): string {
+    return `USMPClient ${this.protocol}://${this.host}:${this.port} ${this.deviceId} ${this.#state.at}`;
+  }
+
+  protected override openChannel(): Channel {
+    if (this.#state.at !== 'connected') throw new NotConnectedError();
+    return this.#state.channel;
+  }
+
+  protected override lastChannel(): Channel {
+    if (!this.#channel) throw new NotConnectedError();
+    return this.#channel;
+  }
+
+  #open(): Channel {
+    const { psk, deviceId, protocol, suite, host, port, handshakeMs, keepaliveMs, pongTimeoutMs } =
+      this.#options;
+    const { clock, random, dial } = this.#environment;
+    return new Channel({
+      peer: new Peer({
+        handshake: new ClientHandshake({ psk, deviceId, random }),
+        transport: protocol,
+        suite,
+        random,
+        times: { handshakeMs, keepaliveMs, pongTimeoutMs, sessionTimeoutMs: 0 },
+      }),
+      clock,
+      open: (handlers) => dial[protocol]({ host, port }, handlers),
+      connectTimeoutMs: this.#options.connectMs,
+      explain: (error) => explainConnectFailure({ host, port, protocol }, error),
+      hooks: this.channelHooks(),
+    });
+  }
+}

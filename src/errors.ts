@@ -1,0 +1,129 @@
+/**
+ * The errors of USMP (protocol §6.3). Every error that leaves the engine is one of these, so that a caller can
+ * tell by class what kind of thing went wrong, by `code` exactly what, and by `fault` who can mend it.
+ * No message, property or cause ever holds key material.
+ */
+
+/** Who can mend it: the caller's own settings or calls, the peer, or the network between. */
+export type Fault = 'local' | 'peer' | 'network';
+
+export interface ErrorDetail {
+  /** Stable, for programs: `USMP_…`. */
+  code?: string;
+  fault?: Fault;
+  cause?: unknown;
+}
+
+export class USMPError extends Error {
+  readonly code: string;
+  readonly fault: Fault;
+
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = new.target.name;
+    this.code = detail.code ?? 'USMP_ERROR';
+    this.fault = detail.fault ?? 'peer';
+  }
+}
+
+/** An option or argument is not usable; `field` names it. Nothing was sent. */
+export class ArgumentError extends USMPError {
+  readonly field: string;
+
+  constructor(field: string, message: string) {
+    super(`${field}: ${message}`, { code: 'USMP_ARGUMENT', fault: 'local' });
+    this.field = field;
+  }
+}
+
+/** Bytes that are not a USMP frame. */
+export class FrameError extends USMPError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_FRAME', ...detail });
+  }
+}
+
+/** The frame's CRC-16 does not match: the bytes were damaged on their way. */
+export class CRCError extends FrameError {
+  constructor(message: string) {
+    super(message, { code: 'USMP_CRC', fault: 'network' });
+  }
+}
+
+/** The bytes do not begin with CD AB: the peer does not speak USMP. */
+export class MagicError extends FrameError {
+  constructor(message: string) {
+    super(message, { code: 'USMP_MAGIC' });
+  }
+}
+
+/** A USMP frame of another wire version than 2. */
+export class VersionError extends FrameError {
+  readonly version: number;
+
+  constructor(version: number) {
+    super(
+      version === 1
+        ? 'the peer speaks USMP wire version 1 (SDK 0.4 or older), which is insecure and not supported: update its USMP software'
+        : `the peer speaks USMP wire version ${version}; this implementation speaks version 2`,
+      { code: version === 1 ? 'USMP_WIRE_VERSION_1' : 'USMP_VERSION' },
+    );
+    this.version = version;
+  }
+}
+
+/** A payload of the wrong size, or a message that is too long. */
+export class PayloadError extends FrameError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_PAYLOAD', ...detail });
+  }
+}
+
+/** The session could not be opened. */
+export class HandshakeError extends USMPError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_HANDSHAKE', ...detail });
+  }
+}
+
+/** One side could not prove that it knows the pre-shared key. */
+export class AuthError extends HandshakeError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_AUTH', ...detail });
+  }
+}
+
+/** A frame or a key that does not stand up to the cryptography. */
+export class CryptoError extends USMPError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_CRYPTO', ...detail });
+  }
+}
+
+/** A frame out of order, or a counter at its end. */
+export class SequenceError extends USMPError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_SEQUENCE', ...detail });
+  }
+}
+
+/** The peer did not answer within the time it has. */
+export class USMPTimeoutError extends USMPError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_TIMEOUT', fault: 'network', ...detail });
+  }
+}
+
+/** The session ended, or the connection under it did. */
+export class ConnectionClosedError extends USMPError {
+  constructor(message: string, detail: ErrorDetail = {}) {
+    super(message, { code: 'USMP_CLOSED', fault: 'network', ...detail });
+  }
+}
+
+/** There is no session to use. */
+export class NotConnectedError extends USMPError {
+  constructor(message = 'not connected: call connect() first') {
+    super(message, { code: 'USMP_NOT_CONNECTED', fault: 'local' });
+  }
+}

@@ -1,0 +1,46 @@
+/** What both sides of a handshake have in common (protocol §2). */
+import type { Secret } from '../crypto/secret.js';
+import type { USMPError } from '../errors.js';
+import { HandshakeError } from '../errors.js';
+import { typeName } from '../wire/constants.js';
+import type { Frame } from '../wire/frame.js';
+
+/** What a finished handshake hands to the session; the receiver of this owns the keys. */
+export interface Established {
+  readonly sessionId: Uint8Array;
+  readonly deviceId: Uint8Array;
+  readonly txKey: Secret;
+  readonly rxKey: Secret;
+}
+
+export interface HandshakeStep {
+  /** A frame to send now. */
+  readonly reply?: Frame;
+  /** Set by the message that completes the handshake; a `reply` is sent before any session frame. */
+  readonly established?: Established;
+  /** Server: the proof can be checked once `providePsk` is called with this device's key. */
+  readonly pskWanted?: Uint8Array;
+}
+
+export type Ending = 'closed' | 'timeout';
+
+export interface Handshake {
+  readonly role: 'client' | 'server';
+  /** The client's HELLO; nothing for a server. */
+  start(): Frame | undefined;
+  /**
+   * @throws USMPError when the frame is not what this state awaits or does not stand up. The state is then
+   * unchanged, so that over UDP a forged datagram can be dropped and the handshake lives on.
+   */
+  receive(frame: Frame): HandshakeStep;
+  /** Why the handshake came to nothing, inferred from the step it was at (protocol §1: there is no error frame). */
+  failure(ending: Ending, transport: 'tcp' | 'udp'): USMPError;
+  /** Wipes what is left of the keys; to be called when the handshake is given up. */
+  wipe(): void;
+}
+
+export function unexpected(frame: Frame, awaited: string): HandshakeError {
+  return new HandshakeError(`the peer sent ${typeName(frame.type)} where ${awaited} was due`, {
+    code: 'USMP_UNEXPECTED_FRAME',
+  });
+}

@@ -1,0 +1,13 @@
+/** The public door: what nodes and plain Node.js programs use. */
+export { DEFAULT_SUITE, SUITES, type Suite } from './crypto/aead.js';
+export { DEVELOPMENT_PSK, MIN_PSK_BYTES, parsePsk, PSK_FORMATS, type PskFormat } from './crypto/psk.js';
+export * from './errors.js';
+export { USMPClient } from './client/usmp-client.js';
+export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
+export type { EndpointEvents } from './peer/endpoint.js';
+export { PROTOCOLS, type Protocol } from './peer/peer.js';
+export { USMPServer, type ServerEvents } from './server/usmp-server.js';
+export type { ServerSession } from './server/server-session.js';
+export type { PskLookup, PskSource, ServerOptions } from './server/options.js';
+export { MAX_MESSAGE_BYTES } from './wire/constants.js';
+export { formatDeviceId, toDeviceId } from './wire/device-id.js';

@@ -1,0 +1,76 @@
+/** Stop-and-wait over datagrams (protocol §4): the one frame under way, its repeats, and when it counts as lost. */
+import type { Utack } from '../wire/utack.js';
+import { RoundTrip } from './rtt.js';
+
+/** Five sends at least, and this long at least: a busy device acknowledges late (protocol §4.2). */
+const MIN_SENDS = 5;
+const PATIENCE_MS = 10_000;
+
+export interface Outgoing {
+  readonly bytes: Uint8Array;
+  readonly type: number;
+  readonly seq: number;
+  /** Whether this UTACK, which names type and seq, ends the repeats. */
+  acknowledgedBy(utack: Utack): boolean;
+}
+
+interface UnderWay {
+  readonly frame: Outgoing;
+  readonly firstAt: number;
+  sends: number;
+  repeatAt: number;
+}
+
+export class DatagramLink {
+  readonly #roundTrip: RoundTrip;
+  #underWay: UnderWay | undefined;
+
+  constructor(options: { initialTimeoutMs: number }) {
+    this.#roundTrip = new RoundTrip(options.initialTimeoutMs);
+  }
+
+  get busy(): boolean {
+    return this.#underWay !== undefined;
+  }
+
+  /** When `tick` is due, in the caller's milliseconds. */
+  get deadline(): number | undefined {
+    return this.#underWay?.repeatAt;
+  }
+
+  /** Takes over the repeats of a frame that the caller sends now, in place of any other. */
+  sent(frame: Outgoing, now: number): void {
+    this.#underWay = { frame, firstAt: now, sends: 1, repeatAt: now + this.#roundTrip.timeoutAfter(1) };
+  }
+
+  /** @returns whether the UTACK ended the repeats of the frame under way. */
+  utack(utack: Utack, now: number): boolean {
+    const underWay = this.#underWay;
+    if (!underWay) return false;
+    const { frame, sends, firstAt } = underWay;
+    if (frame.type !== utack.type || frame.seq !== utack.seq || !frame.acknowledgedBy(utack)) return false;
+    if (sends === 1) this.#roundTrip.sample(now - firstAt);
+    this.#underWay = undefined;
+    return true;
+  }
+
+  /** The answer to a frame of this type came, which is as good as its UTACK. */
+  answered(type: number): boolean {
+    if (this.#underWay?.frame.type !== type) return false;
+    this.#underWay = undefined;
+    return true;
+  }
+
+  /** @returns the bytes to send again, `lost` when patience is at its end, or undefined when nothing is due. */
+  tick(now: number): Uint8Array | 'lost' | undefined {
+    const underWay = this.#underWay;
+    if (!underWay || now < underWay.repeatAt) return undefined;
+    if (underWay.sends >= MIN_SENDS && now - underWay.firstAt >= PATIENCE_MS) {
+      this.#underWay = undefined;
+      return 'lost';
+    }
+    underWay.sends += 1;
+    underWay.repeatAt = now + this.#roundTrip.timeoutAfter(underWay.sends);
+    return underWay.frame.bytes;
+  }
+}

@@ -1,0 +1,29 @@
+/** What carries the bytes: a stream or datagrams, as the rest of the engine sees them. */
+
+export interface TransportHandlers {
+  open(): void;
+  data(bytes: Uint8Array): void;
+  /** More can be written, after `write` returned false. */
+  drain(): void;
+  /** A fault that need not be the end, such as an ICMP answer to a datagram. */
+  fault(error: NodeJS.ErrnoException): void;
+  /** The last call, exactly once, also after `close`. */
+  closed(error?: NodeJS.ErrnoException): void;
+}
+
+export interface Transport {
+  /** @returns false when the caller should wait for `drain`. */
+  write(bytes: Uint8Array): boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, where the path allows, and releases the socket within a second. */
+  close(): void;
+}
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Opens a transport to a gateway. */
+export type Dial = (target: Target, handlers: TransportHandlers) => Transport;

@@ -1,0 +1,107 @@
+/** The options of a server, checked once (protocol §6). */
+import { checkChoice, checkHost, checkInteger, checkPort, checkSeconds } from '../check.js';
+import { systemClock, type Clock } from '../clock.js';
+import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
+import { toPsk } from '../crypto/psk.js';
+import { systemRandom, type Random } from '../crypto/random.js';
+import { Secret } from '../crypto/secret.js';
+import { ArgumentError } from '../errors.js';
+import { PROTOCOLS, type Protocol } from '../peer/peer.js';
+import { formatDeviceId, toDeviceId } from '../wire/device-id.js';
+
+type Key = string | Uint8Array;
+
+/** The key of a device (`aa:bb:cc:dd:ee:ff`), or nothing when it is unknown. */
+export type PskLookup = (deviceId: string) => Key | undefined | Promise<Key | undefined>;
+
+/** One key for all devices, one for each device id, or a function that finds it. */
+export type PskSource = Key | ReadonlyMap<string, Key> | Readonly<Record<string, Key>> | PskLookup;
+
+export interface ServerOptions {
+  psk: PskSource;
+  /** Address to listen on; default `0.0.0.0`. */
+  host?: string | undefined;
+  /** Default 9000; 0 lets the system choose one, which `port` then tells. */
+  port?: number | undefined;
+  /** Default `tcp`. */
+  protocol?: Protocol | undefined;
+  /** Default `aes-256-gcm`. Not negotiated: the devices must be configured alike. */
+  suite?: Suite | undefined;
+  /** Seconds for a handshake; default 10. */
+  handshakeTimeout?: number | undefined;
+  /** Seconds without a frame from a device after which its session ends; default 60, 0 for never. */
+  sessionTimeout?: number | undefined;
+  /** Sessions at once; default 100. */
+  maxConnections?: number | undefined;
+  /** Sessions at once from one IP address; default 5. */
+  maxConnectionsPerIp?: number | undefined;
+}
+
+export interface ServerEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export const systemServerEnvironment: ServerEnvironment = { clock: systemClock, random: systemRandom };
+
+export interface CheckedServerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly suite: Suite;
+  readonly handshakeMs: number;
+  readonly sessionTimeoutMs: number;
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+  /** A fresh copy of the key, which the caller wipes. */
+  readonly findPsk: (deviceId: Uint8Array) => Promise<Secret | undefined>;
+}
+
+const MAX_SESSIONS = 100_000;
+
+/** @throws ArgumentError naming the field. */
+export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
+  return {
+    host: checkHost('host', options.host ?? '0.0.0.0'),
+    port: checkPort('port', options.port ?? 9000, 0),
+    protocol: checkChoice('protocol', options.protocol ?? 'tcp', PROTOCOLS),
+    suite: checkChoice('suite', options.suite ?? DEFAULT_SUITE, SUITES),
+    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10),
+    sessionTimeoutMs: checkSeconds('sessionTimeout', options.sessionTimeout ?? 60),
+    maxSessions: checkInteger('maxConnections', options.maxConnections ?? 100, 1, MAX_SESSIONS),
+    maxSessionsPerAddress: checkInteger(
+      'maxConnectionsPerIp',
+      options.maxConnectionsPerIp ?? 5,
+      1,
+      MAX_SESSIONS,
+    ),
+    findPsk: pskFinder(options.psk),
+  };
+}
+
+function pskFinder(source: PskSource): CheckedServerOptions['findPsk'] {
+  if (typeof source === 'function') {
+    return async (deviceId) => {
+      const found = await source(formatDeviceId(deviceId));
+      return found === undefined ? undefined : toPsk(found);
+    };
+  }
+  if (typeof source === 'string' || source instanceof Uint8Array) {
+    const psk = toPsk(source);
+    return () => Promise.resolve(new Secret(psk.bytes));
+  }
+  if (typeof source !== 'object' || (source as unknown) === null) {
+    throw new ArgumentError(
+      'psk',
+      'expected a key, a map of device id to key, or a function of the device id',
+    );
+  }
+  const entries = source instanceof Map ? [...source] : Object.entries(source as Record<string, Key>);
+  const keys = new Map(
+    entries.map(([id, key]: [string, Key]) => [formatDeviceId(toDeviceId(id)), toPsk(key)]),
+  );
+  return (deviceId) => {
+    const psk = keys.get(formatDeviceId(deviceId));
+    return Promise.resolve(psk && new Secret(psk.bytes));
+  };
+}

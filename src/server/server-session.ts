@@ -1,0 +1,67 @@
+/** One device's session, on the server's side (protocol §6.2). */
+import { inspect } from 'node:util';
+import type { USMPError } from '../errors.js';
+import type { Channel } from '../peer/channel.js';
+import { Endpoint } from '../peer/endpoint.js';
+import type { Protocol } from '../peer/peer.js';
+
+/** How long `bye` waits for queued messages and BYE to leave. */
+const CLOSE_TIMEOUT_MS = 800;
+
+export interface SessionFacts {
+  /** As `aa:bb:cc:dd:ee:ff`. */
+  readonly deviceId: string;
+  /** 32 hex digits. */
+  readonly sessionId: string;
+  readonly protocol: Protocol;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+export class ServerSession extends Endpoint implements SessionFacts {
+  readonly deviceId: string;
+  readonly sessionId: string;
+  readonly protocol: Protocol;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly #channel: Channel;
+
+  /** Takes over an established channel; messages that came before wait in its inbox. */
+  constructor(channel: Channel, facts: SessionFacts) {
+    super();
+    this.#channel = channel;
+    this.deviceId = facts.deviceId;
+    this.sessionId = facts.sessionId;
+    this.protocol = facts.protocol;
+    this.remoteAddress = facts.remoteAddress;
+    this.remotePort = facts.remotePort;
+    channel.hooks = this.channelHooks();
+    void channel.closed.then((reason) => this.emit('close', reason));
+  }
+
+  get connected(): boolean {
+    return this.#channel.isEstablished;
+  }
+
+  /** Sends what is queued and BYE, and closes; within a second. */
+  async bye(): Promise<void> {
+    await this.#channel.close(CLOSE_TIMEOUT_MS);
+  }
+
+  /** Ends the session at once, without BYE. */
+  abort(reason: USMPError): void {
+    this.#channel.abort(reason);
+  }
+
+  [inspect.custom](): string {
+    return `ServerSession ${this.deviceId} from ${this.protocol}://${this.remoteAddress}:${this.remotePort}`;
+  }
+
+  protected override openChannel(): Channel {
+    return this.#channel;
+  }
+
+  protected override lastChannel(): Channel {
+    return this.#channel;
+  }
+}
