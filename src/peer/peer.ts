@@ -14,18 +14,19 @@ import {
   USMPTimeoutError,
   VersionError,
 } from '../errors.js';
-import { unexpected, type Handshake, type HandshakeStep } from '../handshake/handshake.js';
+import { unexpected, type Established, type Handshake, type HandshakeStep } from '../handshake/handshake.js';
 import { ServerHandshake } from '../handshake/server.js';
 import { DatagramLink } from '../link/datagram-link.js';
-import { Session, type SealedFrame } from '../session/session.js';
-import { concat, sameBytes } from '../wire/bytes.js';
+import { Session } from '../session/session.js';
+import { sameBytes } from '../wire/bytes.js';
 import { FrameType, isSealed } from '../wire/constants.js';
 import { Deframer } from '../wire/deframer.js';
 import { fragment } from '../wire/fragments.js';
 import { decodeFrame, encodeFrame, type Frame } from '../wire/frame.js';
-import { decodeUtack, encodeUtack, type Utack } from '../wire/utack.js';
+import { decodeUtack, encodeUtack } from '../wire/utack.js';
 import { Liveness, type LivenessTimes } from './liveness.js';
-import { SendQueue, type Ticket, type Unit } from './send-queue.js';
+import { Sender, type SenderReport } from './sender.js';
+import type { Ticket, Unit } from './send-queue.js';
 
 export const PROTOCOLS = ['tcp', 'udp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -57,64 +58,53 @@ export type PeerEvent =
   /** The last event. Without `error` the close was asked for here. */
   | { readonly type: 'closed'; readonly error?: USMPError };
 
+interface Running {
+  readonly session: Session;
+  readonly liveness: Liveness;
+  readonly sender: Sender;
+  /** Authenticated frames have come. */
+  proven: boolean;
+}
+
 type State =
   | { readonly at: 'idle' }
   | { readonly at: 'handshaking'; deadline: number }
-  | { readonly at: 'established'; readonly session: Session; readonly liveness: Liveness }
-  | {
-      readonly at: 'closing';
-      readonly session: Session;
-      readonly liveness: Liveness;
-      deadline: number;
-    }
+  | ({ readonly at: 'established' } & Running)
+  | ({ readonly at: 'closing'; deadline: number } & Running)
   | { readonly at: 'closed' };
 
-type Live = State & { readonly at: 'established' | 'closing' };
+type Live = State & Running;
 
 /** First repeat timeouts (protocol §4.2; towards a device §7.3). */
 const CLIENT_REPEAT_MS = 500;
 const SERVER_REPEAT_MS = 200;
-/** How long a BYE is repeated; a gateway may never acknowledge it (protocol §3.7). */
-const BYE_PATIENCE_MS = 400;
 /** Over UDP a wrong proof may be forged, so the true one may still come for this long. */
 const AFTER_WRONG_PROOF_MS = 2_000;
 
 export class Peer {
-  readonly #transport: Protocol;
-  readonly #suite: Suite;
-  readonly #random: Random;
-  readonly #times: PeerTimes;
+  readonly #options: PeerOptions;
   readonly #handshake: Handshake;
   readonly #deframer = new Deframer();
-  readonly #link: DatagramLink;
-  readonly #queue = new SendQueue();
+  /** UDP: the repeats of the one frame under way. */
+  readonly #link: DatagramLink | undefined;
   #state: State = { at: 'idle' };
   #outbound: Uint8Array[] = [];
   #events: PeerEvent[] = [];
   #nextTicket: Ticket = 1;
-  /** TCP: the transport takes more bytes. */
-  #writable = true;
   /** UDP: session frames are taken; otherwise they stay unacknowledged and come again. */
   #receiving = true;
-  #proven = false;
-  /** PINGs sent and not answered, oldest first. */
-  #pings: { readonly ticket?: Ticket; readonly sentAt: number }[] = [];
-  /** UDP: the unit under way and its frames that are not acknowledged. */
-  #current: { readonly unit: Unit; readonly frames: SealedFrame[] } | undefined;
   /** UDP: handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
   readonly #handled: Uint8Array[] = [];
-  /** UDP: why datagrams were dropped during the handshake, to explain a timeout. */
+  /** UDP: what was wrong with datagrams dropped during the handshake, where it explains a timeout. */
   #suspicion: USMPError | undefined;
 
   constructor(options: PeerOptions) {
+    this.#options = options;
     this.#handshake = options.handshake;
-    this.#transport = options.transport;
-    this.#suite = options.suite;
-    this.#random = options.random;
-    this.#times = options.times;
-    this.#link = new DatagramLink({
-      initialTimeoutMs: options.handshake.role === 'client' ? CLIENT_REPEAT_MS : SERVER_REPEAT_MS,
-    });
+    if (options.transport === 'udp') {
+      const initialTimeoutMs = options.handshake.role === 'client' ? CLIENT_REPEAT_MS : SERVER_REPEAT_MS;
+      this.#link = new DatagramLink({ initialTimeoutMs });
+    }
   }
 
   get state(): State['at'] {
@@ -135,70 +125,59 @@ export class Peer {
     if (state.at === 'idle' || state.at === 'closed') return undefined;
     const own = state.at === 'established' ? Infinity : state.deadline;
     const life = state.at === 'handshaking' ? Infinity : state.liveness.deadline;
-    const earliest = Math.min(own, life, this.#link.deadline ?? Infinity);
+    const earliest = Math.min(own, life, this.#link?.deadline ?? Infinity);
     return earliest === Infinity ? undefined : earliest;
   }
 
   /** Begins: a client sends HELLO, a server waits for it. */
   start(now: number): void {
-    this.#state = { at: 'handshaking', deadline: now + this.#times.handshakeMs };
+    this.#state = { at: 'handshaking', deadline: now + this.#options.times.handshakeMs };
     const hello = this.#handshake.start();
     if (hello) this.#sendHandshake(hello, now);
   }
 
   /** Bytes from the transport: any part of a stream, or one datagram. */
   receive(bytes: Uint8Array, now: number): void {
-    if (this.#ended) return;
-    if (this.#transport === 'udp') {
-      this.#datagram(bytes, now);
+    if (this.#hasEnded()) return;
+    if (this.#link) {
+      this.#datagram(this.#link, bytes, now);
       return;
     }
-    try {
+    this.#attempt(() => {
       for (const frame of this.#deframer.push(bytes)) {
         this.#frame(frame, bytes, now);
-        if (this.#ended) return;
+        if (this.#hasEnded()) return;
       }
-    } catch (error) {
-      this.#fail(asUSMPError(error));
-    }
+    });
   }
 
   tick(now: number): void {
-    const again = this.#link.tick(now);
-    if (again === 'lost') {
-      this.#fail(
-        this.#state.at === 'handshaking'
-          ? this.#timeoutReason()
-          : new USMPTimeoutError(
-              `the ${this.#other} no longer acknowledges: its device or the network is down`,
-              {
-                code: 'USMP_NO_ACK',
-              },
-            ),
-      );
-      return;
-    }
-    if (again) this.#outbound.push(again);
+    const again = this.#link?.tick(now);
+    if (again === 'lost') this.#fail(this.#lostReason());
+    else if (again) this.#outbound.push(again);
     const state = this.#state;
-    if (state.at === 'handshaking' && now >= state.deadline) this.#fail(this.#timeoutReason());
+    if (state.at === 'handshaking' && now >= state.deadline) this.#fail(this.#lostReason());
     else if (state.at === 'closing' && now >= state.deadline) this.#giveUpClosing(state);
     else if (state.at === 'established' || state.at === 'closing') this.#checkLife(state, now);
   }
 
   /** The transport is gone; `cause` says why, where it knows. */
   transportClosed(cause?: Error): void {
-    if (this.#state.at === 'closing') {
-      this.#close();
-      return;
-    }
-    this.#fail(
-      this.#state.at === 'handshaking'
-        ? this.#handshake.failure('closed', this.#transport)
-        : new ConnectionClosedError(`the connection to the ${this.#other} broke`, {
+    switch (this.#state.at) {
+      case 'closing':
+        this.#end({ type: 'closed' });
+        break;
+      case 'established':
+        this.#fail(
+          new ConnectionClosedError(`the connection to the ${this.#other} broke`, {
             code: 'USMP_LOST',
             cause,
           }),
-    );
+        );
+        break;
+      default:
+        this.#fail(this.#handshake.failure('closed', this.#options.transport));
+    }
   }
 
   /** Ends with this error and without BYE. */
@@ -206,11 +185,12 @@ export class Peer {
     this.#fail(error);
   }
 
+  /** TCP: whether the socket takes more bytes. */
   setWritable(writable: boolean, now: number): void {
-    this.#writable = writable;
-    this.#pump(now);
+    this.#live((live) => live.sender.setWritable(writable, now));
   }
 
+  /** UDP: whether session frames are taken; over TCP the socket is not read instead. */
   setReceiving(receiving: boolean): void {
     this.#receiving = receiving;
   }
@@ -218,14 +198,15 @@ export class Peer {
   /** Server: the answer to `pskWanted`; undefined for an unknown device. */
   providePsk(psk: Secret | undefined, now: number): void {
     const state = this.#state;
-    if (state.at !== 'handshaking' || !(this.#handshake instanceof ServerHandshake)) return;
+    const handshake = this.#handshake;
+    if (state.at !== 'handshaking' || !(handshake instanceof ServerHandshake)) return;
+    if (!this.#link) {
+      this.#attempt(() => this.#step(handshake.providePsk(psk), now));
+      return;
+    }
     try {
-      this.#step(this.#handshake.providePsk(psk), now);
+      this.#step(handshake.providePsk(psk), now);
     } catch (error) {
-      if (this.#transport === 'tcp') {
-        this.#fail(asUSMPError(error));
-        return;
-      }
       this.#suspect(error);
       state.deadline = Math.min(state.deadline, now + AFTER_WRONG_PROOF_MS);
     }
@@ -247,30 +228,36 @@ export class Peer {
 
   /** Queues a REKEY behind all messages so far. Its outcome is a `sent` event, or `closed`. */
   rekey(now: number): Ticket {
-    if (this.#state.at === 'established' && (!this.#state.session.canRekey || this.#queue.has('rekey'))) {
-      throw new USMPError('a change of keys is under way already', {
-        code: 'USMP_REKEY_PENDING',
-        fault: 'local',
-      });
+    if (this.#state.at === 'established') {
+      const { session, sender } = this.#state;
+      if (!session.canRekey || sender.queue.has('rekey')) {
+        throw new USMPError('a change of keys is under way already', {
+          code: 'USMP_REKEY_PENDING',
+          fault: 'local',
+        });
+      }
     }
     return this.#request((ticket) => ({ kind: 'rekey', ticket }), now);
   }
 
-  /** Sends what is queued, then BYE, and closes; after `timeoutMs` at the latest. */
+  /**
+   * Sends what is queued, then BYE, and closes; after `timeoutMs` at the latest, as a gateway may never acknowledge
+   * a BYE (protocol §3.7).
+   */
   close(now: number, timeoutMs: number): void {
     const state = this.#state;
     if (state.at === 'closing' || state.at === 'closed') return;
     if (state.at !== 'established') {
-      this.#close();
+      this.#end({ type: 'closed' });
       return;
     }
-    const { session, liveness } = state;
-    this.#state = { at: 'closing', session, liveness, deadline: now + timeoutMs };
-    this.#queue.addBye();
-    this.#pump(now);
+    this.#state = { ...state, at: 'closing', deadline: now + timeoutMs };
+    state.sender.queue.addBye();
+    this.#live(({ sender }) => sender.pump(now));
   }
 
-  get #ended(): boolean {
+  /** A method, as the state changes under way and a property would be taken for constant. */
+  #hasEnded(): boolean {
     return this.#state.at === 'closed';
   }
 
@@ -278,12 +265,26 @@ export class Peer {
     return this.#handshake.role === 'client' ? 'gateway' : 'device';
   }
 
+  /** Whatever is wrong in here ends the session. */
+  #attempt(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(asUSMPError(error));
+    }
+  }
+
+  #live(action: (live: Live) => void): void {
+    const state = this.#state;
+    if (state.at === 'established' || state.at === 'closing') this.#attempt(() => action(state));
+  }
+
   // Receiving
 
-  #datagram(bytes: Uint8Array, now: number): void {
+  #datagram(link: DatagramLink, bytes: Uint8Array, now: number): void {
     const utack = decodeUtack(bytes);
     if (utack) {
-      if (this.#link.utack(utack, now)) this.#frameDone(now);
+      if (link.utack(utack, now)) this.#live(({ sender }) => sender.frameDone(now));
       return;
     }
     try {
@@ -295,60 +296,50 @@ export class Peer {
 
   /** @throws USMPError for what ends a TCP session and is dropped on UDP. */
   #frame(frame: Frame, bytes: Uint8Array, now: number): void {
-    if (this.#transport === 'udp' && this.#handled.some((handled) => sameBytes(handled, bytes))) {
+    if (this.#handled.some((handled) => sameBytes(handled, bytes))) {
       this.#utack(frame);
       return;
     }
     const state = this.#state;
     if (state.at === 'handshaking') {
       const step = this.#handshake.receive(frame);
-      if (this.#transport === 'udp') {
+      if (this.#link) {
         this.#utack(frame);
         this.#handled.push(Uint8Array.from(bytes));
       }
       this.#step(step, now);
     } else if (state.at === 'established' || state.at === 'closing') {
       if (!isSealed(frame.type)) throw unexpected(frame, 'a session frame');
-      if (this.#receiving || this.#transport === 'tcp') this.#sessionFrame(state, frame, now);
+      if (this.#receiving || !this.#link) this.#sessionFrame(state, frame, now);
     }
   }
 
-  #sessionFrame({ session, liveness }: Live, frame: Frame, now: number): void {
+  #sessionFrame(live: Live, frame: Frame, now: number): void {
+    const { session, liveness, sender } = live;
     const { content, utackMac } = session.open(frame);
-    if (this.#transport === 'udp') this.#utack(frame, utackMac());
+    if (this.#link) this.#utack(frame, utackMac());
     liveness.received(now);
-    if (!this.#proven) {
-      this.#proven = true;
+    if (!live.proven) {
+      live.proven = true;
       this.#events.push({ type: 'proven' });
     }
     // A sealed frame shows that the client has SESSION_OK, whether or not its UTACK arrived.
-    if (this.#link.answered(FrameType.SESSION_OK)) this.#pump(now);
+    if (this.#link?.answered(FrameType.SESSION_OK)) sender.pump(now);
     switch (content.kind) {
       case 'message':
         this.#events.push({ type: 'message', data: content.data });
         break;
       case 'ping':
-        if (!this.#queue.addPong()) {
-          this.#fail(
-            new USMPError(`the ${this.#other} sends PINGs without end`, { code: 'USMP_PING_FLOOD' }),
-          );
-          return;
+        if (!sender.queue.addPong()) {
+          throw new USMPError(`the ${this.#other} sends PINGs without end`, { code: 'USMP_PING_FLOOD' });
         }
-        this.#pump(now);
+        sender.pump(now);
         break;
       case 'pong':
-        this.#pong(now);
+        sender.pong(now);
         break;
       case 'bye':
-        if (this.#state.at === 'closing') this.#close();
-        else {
-          this.#fail(
-            new ConnectionClosedError(`the ${this.#other} ended the session (BYE)`, {
-              code: 'USMP_BYE',
-              fault: 'peer',
-            }),
-          );
-        }
+        this.#byeReceived();
         break;
       case 'rekey':
         this.#events.push({ type: 'rekeyed' });
@@ -363,26 +354,18 @@ export class Peer {
     }
   }
 
-  #pong(now: number): void {
-    const ping = this.#pings.shift();
-    if (ping?.ticket !== undefined) {
-      this.#events.push({ type: 'pong', ticket: ping.ticket, rttMs: now - ping.sentAt });
+  #byeReceived(): void {
+    if (this.#state.at === 'closing') this.#end({ type: 'closed' });
+    else {
+      const text = `the ${this.#other} ended the session (BYE)`;
+      this.#fail(new ConnectionClosedError(text, { code: 'USMP_BYE', fault: 'peer' }));
     }
-    // A PONG acknowledges its PING even when the UTACK was lost.
-    if (this.#pings.length === 0 && this.#link.answered(FrameType.PING)) this.#frameDone(now);
   }
 
-  /** Keeps what best explains a handshake that comes to nothing; elsewhere a dropped datagram leaves no trace. */
+  /** Keeps what explains a handshake that comes to nothing; elsewhere a dropped datagram leaves no trace. */
   #suspect(fault: unknown): void {
     const error = asUSMPError(fault);
     if (error instanceof VersionError || error instanceof AuthError) this.#suspicion = error;
-  }
-
-  #timeoutReason(): USMPError {
-    const suspicion = this.#suspicion;
-    return suspicion instanceof VersionError || suspicion instanceof AuthError
-      ? suspicion
-      : this.#handshake.failure('timeout', this.#transport);
   }
 
   // Handshake
@@ -390,34 +373,31 @@ export class Peer {
   #step(step: HandshakeStep, now: number): void {
     if (step.established) this.#establish(step.established, now);
     if (step.reply) this.#sendHandshake(step.reply, now);
-    else this.#link.answered(this.#handshake.role === 'client' ? FrameType.HELLO_ACK : FrameType.CHALLENGE);
+    else this.#link?.answered(this.#handshake.role === 'client' ? FrameType.HELLO_ACK : FrameType.CHALLENGE);
     if (step.pskWanted) this.#events.push({ type: 'pskWanted', deviceId: step.pskWanted });
-    this.#pump(now);
   }
 
-  #establish(
-    { sessionId, deviceId, txKey, rxKey }: NonNullable<HandshakeStep['established']>,
-    now: number,
-  ): void {
-    const session = new Session({
-      sessionId,
-      txKey,
-      rxKey,
-      suite: this.#suite,
-      transport: this.#transport,
-      random: this.#random,
+  #establish({ sessionId, deviceId, txKey, rxKey }: Established, now: number): void {
+    const { suite, transport, random, times } = this.#options;
+    const session = new Session({ sessionId, txKey, rxKey, suite, transport, random });
+    const liveness = new Liveness(times, now);
+    const sender = new Sender({
+      session,
+      liveness,
+      link: this.#link,
+      transmit: (bytes) => this.#outbound.push(bytes),
+      report: (report) => this.#report(report),
     });
-    this.#state = { at: 'established', session, liveness: new Liveness(this.#times, now) };
+    this.#state = { at: 'established', session, liveness, sender, proven: false };
     this.#events.push({ type: 'established', sessionId, deviceId });
   }
 
   #sendHandshake(frame: Frame, now: number): void {
     const bytes = encodeFrame(frame);
     this.#outbound.push(bytes);
-    if (this.#transport === 'tcp') return;
     // A client repeats until the answer comes, whatever was acknowledged (protocol §4.3); a server until the UTACK.
     const byUtack = this.#handshake.role === 'server';
-    this.#link.sent({ ...frame, bytes, acknowledgedBy: (utack) => byUtack && utack.mac === undefined }, now);
+    this.#link?.sent({ ...frame, bytes, acknowledgedBy: (utack) => byUtack && utack.mac === undefined }, now);
   }
 
   #utack({ type, seq }: Frame, mac?: Uint8Array): void {
@@ -427,82 +407,33 @@ export class Peer {
   // Sending
 
   #request(unit: (ticket: Ticket) => Unit, now: number): Ticket {
-    if (this.#state.at !== 'established') throw new NotConnectedError();
+    const state = this.#state;
+    if (state.at !== 'established') throw new NotConnectedError();
     const ticket = this.#nextTicket++;
-    this.#queue.add(unit(ticket));
-    this.#pump(now);
+    state.sender.queue.add(unit(ticket));
+    this.#live(({ sender }) => sender.pump(now));
     return ticket;
   }
 
-  /** Sends as much of the queue as the transport takes: all that is writable, or one frame until its UTACK. */
-  #pump(now: number): void {
-    for (;;) {
-      const state = this.#state;
-      if (state.at !== 'established' && state.at !== 'closing') return;
-      if (this.#transport === 'tcp' ? !this.#writable : this.#link.busy) return;
-      const frame = this.#current?.frames[0];
-      if (frame) {
-        this.#sendDatagram(state, frame, now);
-        return;
-      }
-      const unit = this.#queue.next();
-      if (!unit) return;
-      this.#sendUnit(state, unit, now);
-    }
-  }
-
-  #sendUnit(state: Live, unit: Unit, now: number): void {
-    let frames: SealedFrame[];
-    try {
-      frames = seal(state.session, unit);
-    } catch (error) {
-      this.#fail(asUSMPError(error));
-      return;
-    }
-    if (unit.kind === 'ping') {
-      this.#pings.push({ sentAt: now, ...(unit.ticket !== undefined && { ticket: unit.ticket }) });
-      state.liveness.pinged(now);
-    }
-    if (unit.kind === 'bye' && state.at === 'closing')
-      state.deadline = Math.min(state.deadline, now + BYE_PATIENCE_MS);
-    if (this.#transport === 'udp') {
-      this.#current = { unit, frames };
-      return;
-    }
-    this.#outbound.push(concat(...frames.map(({ bytes }) => bytes)));
-    state.liveness.sent(now);
-    this.#unitDone(unit);
-  }
-
-  #sendDatagram({ session, liveness }: Live, frame: SealedFrame, now: number): void {
-    this.#outbound.push(frame.bytes);
-    const acknowledgedBy = ({ mac }: Utack): boolean => mac !== undefined && session.acknowledges(mac, frame);
-    this.#link.sent({ ...frame, acknowledgedBy }, now);
-    liveness.sent(now);
-  }
-
-  /** UDP: the frame under way arrived. */
-  #frameDone(now: number): void {
-    this.#current?.frames.shift();
-    if (this.#current?.frames.length === 0) {
-      const { unit } = this.#current;
-      this.#current = undefined;
-      this.#unitDone(unit);
-    }
-    this.#pump(now);
-  }
-
-  #unitDone(unit: Unit): void {
-    if (unit.kind === 'message' || unit.kind === 'rekey')
-      this.#events.push({ type: 'sent', ticket: unit.ticket });
-    if (unit.kind === 'rekey') this.#events.push({ type: 'rekeyed' });
-    if (unit.kind === 'bye') this.#close();
+  #report(report: SenderReport): void {
+    if (report.type === 'byeSent') this.#end({ type: 'closed' });
+    else this.#events.push(report);
   }
 
   // Ending
 
-  #checkLife(state: Live, now: number): void {
-    switch (state.liveness.due(now)) {
+  /** Why a handshake came to nothing, or a frame was never acknowledged. */
+  #lostReason(): USMPError {
+    if (this.#state.at === 'handshaking') {
+      return this.#suspicion ?? this.#handshake.failure('timeout', this.#options.transport);
+    }
+    return new USMPTimeoutError(`the ${this.#other} no longer acknowledges: it or the network is down`, {
+      code: 'USMP_NO_ACK',
+    });
+  }
+
+  #checkLife({ liveness, sender }: Live, now: number): void {
+    switch (liveness.due(now)) {
       case 'dead':
         this.#fail(
           new USMPTimeoutError(`the ${this.#other} is silent: nothing came from it in time`, {
@@ -511,29 +442,24 @@ export class Peer {
         );
         break;
       case 'ping':
-        state.liveness.pinged(now);
-        this.#queue.addUrgentPing();
-        this.#pump(now);
+        liveness.pinged(now);
+        sender.queue.addUrgentPing();
+        this.#live(() => sender.pump(now));
         break;
       case undefined:
     }
   }
 
-  /** The time to close is over: one BYE goes out, if none has and the transport takes it. */
-  #giveUpClosing({ session }: Live): void {
-    const byeSent = !this.#queue.has('bye');
-    if (!byeSent && (this.#transport === 'udp' || this.#writable)) {
+  /** The time to close is over: a BYE that is still queued goes out past the queue, if the transport takes it. */
+  #giveUpClosing({ session, sender }: Live): void {
+    if (sender.queue.has('bye') && (this.#link || sender.isFree)) {
       this.#outbound.push(session.sealControl(FrameType.BYE).bytes);
     }
-    this.#close();
+    this.#end({ type: 'closed' });
   }
 
   #fail(error: USMPError): void {
     this.#end({ type: 'closed', error });
-  }
-
-  #close(): void {
-    this.#end({ type: 'closed' });
   }
 
   #end(event: PeerEvent): void {
@@ -543,21 +469,6 @@ export class Peer {
     this.#handshake.wipe();
     this.#state = { at: 'closed' };
     this.#events.push(event);
-  }
-}
-
-function seal(session: Session, unit: Unit): SealedFrame[] {
-  switch (unit.kind) {
-    case 'message':
-      return session.sealMessage(unit.data);
-    case 'ping':
-      return [session.sealControl(FrameType.PING)];
-    case 'pong':
-      return [session.sealControl(FrameType.PONG)];
-    case 'rekey':
-      return [session.sealRekey()];
-    case 'bye':
-      return [session.sealControl(FrameType.BYE)];
   }
 }
 
