@@ -1,8 +1,15 @@
 /** The public door: what nodes and plain Node.js programs use. */
 export { DEFAULT_SUITE, SUITES, type Suite } from './crypto/aead.js';
 export { DEVELOPMENT_PSK, MIN_PSK_BYTES, parsePsk, PSK_FORMATS, type PskFormat } from './crypto/psk.js';
+export { deriveDeviceId } from './crypto/device-id.js';
 export * from './errors.js';
 export { USMPClient } from './client/usmp-client.js';
+export {
+  USMPConnection,
+  type ConnectionEvents,
+  type ConnectionOptions,
+  type ConnectionState,
+} from './client/connection.js';
 export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
 export type { EndpointEvents } from './peer/endpoint.js';
 export { PROTOCOLS, type Protocol } from './peer/peer.js';

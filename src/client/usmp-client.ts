@@ -100,8 +100,7 @@ export class USMPClient extends Endpoint {
     return this.#state.channel;
   }
 
-  protected override lastChannel(): Channel {
-    if (!this.#channel) throw new NotConnectedError();
+  protected override lastChannel(): Channel | undefined {
     return this.#channel;
   }
 

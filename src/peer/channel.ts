@@ -12,6 +12,8 @@ import type { Peer } from './peer.js';
 import type { Ticket } from './send-queue.js';
 
 export interface ChannelHooks {
+  /** The transport is open; the handshake begins. */
+  onHandshaking?(): void;
   /** A message arrived. @returns false to leave it to `recv`. */
   onMessage?(message: Buffer): boolean;
   onProven?(): void;
@@ -77,7 +79,7 @@ export class Channel {
       this.#fail(this.#explain(undefined)),
     );
     this.#transport = options.open({
-      open: () => this.#run((peer, now) => peer.state === 'idle' && peer.start(now)),
+      open: () => this.start(),
       data: (bytes) => this.#run((peer, now) => peer.receive(bytes, now)),
       drain: () => this.#run((peer, now) => peer.setWritable(true, now)),
       fault: (error) => {
@@ -116,9 +118,11 @@ export class Channel {
     this.#fail(error);
   }
 
-  /** For a transport that is open from the start. */
+  /** Begins the handshake: called by the transport, or from outside for one that is open from the start. */
   start(): void {
+    if (this.#peer.state !== 'idle') return;
     this.#run((peer, now) => peer.start(now));
+    guarded(() => this.hooks.onHandshaking?.());
   }
 
   receive(bytes: Uint8Array): void {

@@ -1,10 +1,12 @@
 /** What a client and a server's session offer alike: messages out and in, PING, REKEY (protocol §6). */
 import { EventEmitter } from 'node:events';
 import { toBytes } from '../check.js';
-import { ConnectionClosedError, type USMPError } from '../errors.js';
+import { ConnectionClosedError, NotConnectedError, type USMPError } from '../errors.js';
 import type { Channel, ChannelHooks } from './channel.js';
 
 export interface EndpointEvents {
+  /** The connection is open and the handshake begins. */
+  handshaking: [];
   /** A message, when somebody listens; otherwise it waits for `recv`. */
   message: [message: Buffer];
   /** The first authenticated frame of the other side: the session is known to live (protocol §5.2). */
@@ -26,8 +28,8 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
   /** The channel to send on; NotConnectedError without a session. */
   protected abstract openChannel(): Channel;
 
-  /** The channel to receive from, which may have closed already; NotConnectedError when there never was one. */
-  protected abstract lastChannel(): Channel;
+  /** The channel to receive from, which may have closed already; undefined when there never was one. */
+  protected abstract lastChannel(): Channel | undefined;
 
   protected channelHooks(): ChannelHooks {
     return {
@@ -35,6 +37,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
         this.#emitWaiting();
         return this.emit('message', message);
       },
+      onHandshaking: () => void this.emit('handshaking'),
       onProven: () => void this.emit('proven'),
       onRekeyed: () => void this.emit('rekeyed'),
     };
@@ -57,7 +60,9 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    * and all that had arrived was received, NotConnectedError when it was never open.
    */
   async recv(options: { timeout?: number } = {}): Promise<Buffer> {
-    return this.lastChannel().inbox.take((options.timeout ?? 0) * 1000);
+    const channel = this.lastChannel();
+    if (!channel) throw new NotConnectedError();
+    return channel.inbox.take((options.timeout ?? 0) * 1000);
   }
 
   /** @returns the round-trip time in milliseconds. */
@@ -85,7 +90,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
   /** Hands messages that came before there was a listener to the listener. */
   #emitWaiting(): void {
     while (this.listenerCount('message') > 0) {
-      const message = this.lastChannel().inbox.poll();
+      const message = this.lastChannel()?.inbox.poll();
       if (!message) return;
       this.emit('message', message);
     }

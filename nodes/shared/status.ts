@@ -1,0 +1,27 @@
+/** The one mapping from the connection's state to the status under a node, in the core nodes' colours. */
+import type { NodeStatus } from 'node-red';
+import type { ConnectionState } from '../../src/index.js';
+import { reasonText, type Translate } from './text.js';
+
+export function statusOf(state: ConnectionState, t: Translate): NodeStatus {
+  switch (state.at) {
+    case 'idle':
+      return { fill: 'red', shape: 'ring', text: t('status.disconnected') };
+    case 'connecting':
+    case 'handshaking':
+      return { fill: 'yellow', shape: 'ring', text: t(`status.${state.at}`) };
+    case 'established':
+      return { fill: 'green', shape: 'dot', text: t('status.connected') };
+    case 'waiting':
+      return {
+        fill: 'red',
+        shape: 'ring',
+        text: t('status.waiting', {
+          reason: reasonText(t, state.reason),
+          seconds: Math.round(state.retryInMs / 1000),
+        }),
+      };
+    case 'closing':
+      return { fill: 'red', shape: 'ring', text: t('status.disconnected') };
+  }
+}

@@ -1,0 +1,42 @@
+/** The config node `usmp-client`: a gateway's address and key, and the one session that all its users share. */
+import type { NodeAPI, NodeDef } from 'node-red';
+import { USMPConnection, USMPError } from '../src/index.js';
+import type { UsmpClientNode } from './shared/client-node.js';
+import { Gateway } from './shared/gateway.js';
+import { connectionOptions, type ClientSettings } from './shared/settings.js';
+import { translator } from './shared/text.js';
+
+interface UsmpClientDef extends NodeDef, Omit<ClientSettings, 'id'> {
+  autoConnect?: boolean;
+}
+
+interface UsmpClientCredentials {
+  psk?: string;
+}
+
+export = function (RED: NodeAPI): void {
+  function UsmpClient(this: UsmpClientNode, def: UsmpClientDef): void {
+    RED.nodes.createNode(this, def);
+    const { psk } = this.credentials as UsmpClientCredentials;
+    let connection: USMPConnection | USMPError;
+    try {
+      connection = new USMPConnection(connectionOptions(def, psk));
+    } catch (error) {
+      if (!(error instanceof USMPError)) throw error;
+      connection = error;
+      this.error(error.message);
+    }
+    this.gateway = new Gateway(this, translator(RED), connection, def.autoConnect !== false);
+    this.on('close', (done: () => void) => {
+      void this.gateway.close().then(done);
+    });
+  }
+
+  RED.nodes.registerType<UsmpClientNode, UsmpClientDef, object, UsmpClientCredentials>(
+    'usmp-client',
+    UsmpClient,
+    {
+      credentials: { psk: { type: 'password' } },
+    },
+  );
+};

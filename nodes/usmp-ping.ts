@@ -1,0 +1,46 @@
+/** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { useGateway } from './shared/client-node.js';
+import { translator } from './shared/text.js';
+
+interface UsmpPingDef extends NodeDef {
+  client: string;
+  interval?: string | number;
+}
+
+export = function (RED: NodeAPI): void {
+  const t = translator(RED);
+
+  function UsmpPing(this: Node, def: UsmpPingDef): void {
+    RED.nodes.createNode(this, def);
+    const gateway = useGateway(RED, this, def.client, {}, t);
+
+    const ping = async (msg: NodeMessage): Promise<NodeMessage> => {
+      if (!gateway) throw new Error(t('error.noClient'));
+      const rtt = await gateway.ping();
+      const payload = Math.round(rtt * 1000) / 1000;
+      this.status({ fill: 'green', shape: 'dot', text: t('status.rtt', { ms: Math.round(rtt * 10) / 10 }) });
+      return { ...msg, payload, usmp: gateway.origin };
+    };
+    this.on('input', (msg, send, done) => {
+      ping(msg).then((reply) => {
+        send(reply);
+        done();
+      }, done);
+    });
+
+    const seconds = Number(def.interval);
+    if (!(seconds > 0)) return;
+    // While there is no session the status says so; a PING then would only repeat it as an error.
+    const timer = setInterval(() => {
+      if (gateway?.isConnected)
+        ping({}).then(
+          (msg) => this.send(msg),
+          (error: unknown) => this.error(error),
+        );
+    }, Math.min(seconds, 86_400) * 1000);
+    this.on('close', () => clearInterval(timer));
+  }
+
+  RED.nodes.registerType<Node, UsmpPingDef, object, object>('usmp ping', UsmpPing);
+};

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+import { USMPConnection, type ConnectionOptions, type ConnectionState } from '../../src/client/connection.js';
+import { FakeClock, settle } from '../support/clock.js';
+import { MemoryGateway, PSK } from '../support/memory-gateway.js';
+
+const SECOND = 1000;
+
+function world(options: Partial<ConnectionOptions> = {}, psk = PSK) {
+  const clock = new FakeClock();
+  const gateway = new MemoryGateway(clock, psk);
+  const connection = new USMPConnection({ host: 'gateway', psk: PSK, ...options }, gateway.environment);
+  const states: ConnectionState[] = [];
+  connection.on('state', (state) => states.push(state));
+  return { clock, gateway, connection, states, path: () => states.map(({ at }) => at).join(' ') };
+}
+
+const within = (value: number, expected: number, share: number): boolean =>
+  value >= expected * (1 - share) - 1 && value <= expected * (1 + share) + 1;
+
+for (const protocol of ['tcp', 'udp'] as const) {
+  describe(`a connection that stays up, over ${protocol}`, () => {
+    it('goes from connecting over handshaking to established, and stops with BYE', async () => {
+      const { clock, gateway, connection, path } = world({ protocol });
+      connection.start();
+      await settle();
+      assert.equal(path(), 'connecting handshaking established');
+      const server = gateway.sessions[0]!;
+      await connection.stop();
+      assert.equal((await server.closed)?.code, 'USMP_BYE');
+      assert.equal(path(), 'connecting handshaking established closing idle');
+      assert.equal(clock.pending, 0, 'no timer is left');
+    });
+
+    it('shows a session as established only after a frame of the gateway was authenticated', async () => {
+      const { clock, gateway, connection, states } = world({ protocol });
+      connection.on('state', ({ at }) => {
+        // The handshake passes, and then nothing of the gateway's comes through any more.
+        if (at === 'handshaking') gateway.onEstablished = () => (gateway.lost.toClient = true);
+      });
+      connection.start();
+      await clock.advance(9 * SECOND);
+      assert.equal(connection.state.at, 'handshaking');
+      await clock.advance(2 * SECOND);
+      assert.ok(!states.some(({ at }) => at === 'established'));
+      await connection.stop();
+      await clock.advance(SECOND);
+    });
+
+    it('waits longer after each failure, within the jitter, up to the limit', async () => {
+      const { clock, gateway, connection } = world({ protocol, retryJitter: 20 });
+      gateway.mode = 'refusing';
+      connection.start();
+      await clock.advance(400 * SECOND);
+      const gaps = gateway.dials.slice(1).map((at, i) => at - gateway.dials[i]!);
+      [2, 4, 8, 16, 32, 60, 60].forEach((seconds, i) => {
+        assert.ok(within(gaps[i]!, seconds * SECOND, 0.2), `gap ${i + 1} is ${gaps[i]} ms`);
+      });
+      await connection.stop();
+      assert.equal(clock.pending, 0);
+    });
+
+    it('begins anew with the first delay once a session has lived for some seconds', async () => {
+      const { clock, gateway, connection, states } = world({ protocol, retryJitter: 0 });
+      gateway.mode = 'refusing';
+      connection.start();
+      await clock.advance(20 * SECOND);
+      gateway.mode = 'up';
+      await clock.advance(40 * SECOND);
+      assert.equal(connection.state.at, 'established');
+      gateway.sessions
+        .at(-1)!
+        .close(100)
+        .catch(() => undefined);
+      await settle();
+      const last = states.at(-1)!;
+      assert.equal(last.at, 'waiting');
+      assert.equal(last.at === 'waiting' && last.retryInMs, 2 * SECOND);
+      await connection.stop();
+    });
+
+    it('does not hammer a gateway that completes handshakes and drops the session', async () => {
+      const { clock, gateway, connection } = world({ protocol, retryJitter: 0 });
+      connection.on('state', ({ at }) => {
+        if (at === 'established') void gateway.sessions.at(-1)!.close(100);
+      });
+      connection.start();
+      await clock.advance(120 * SECOND);
+      assert.ok(gateway.dials.length <= 7, `${gateway.dials.length} attempts in two minutes`);
+      await connection.stop();
+    });
+
+    it('waits the longest delay at once when the PSK was rejected, and says so', async () => {
+      const { clock, gateway, connection, states } = world(
+        { protocol, retryJitter: 0 },
+        'another key of 16+ bytes',
+      );
+      connection.start();
+      await clock.advance(15 * SECOND);
+      const waiting = states.find(({ at }) => at === 'waiting');
+      assert.equal(waiting?.at === 'waiting' && waiting.reason.code, 'USMP_PSK_REJECTED');
+      assert.equal(waiting?.at === 'waiting' && waiting.retryInMs, 60 * SECOND);
+      assert.equal(gateway.dials.length, 1);
+      await connection.stop();
+    });
+
+    it('refuses to send without a session and says why there is none', async () => {
+      const { clock, gateway, connection } = world({ protocol });
+      gateway.mode = 'refusing';
+      connection.start();
+      await clock.advance(0);
+      await assert.rejects(connection.send('x'), {
+        name: 'NotConnectedError',
+        message: /connection refused/,
+      });
+      await connection.stop();
+    });
+
+    it('notices a gateway that falls silent within keepalive and pong timeout', async () => {
+      const { clock, gateway, connection, states } = world({ protocol });
+      connection.start();
+      await settle();
+      gateway.lost = { toGateway: true, toClient: true };
+      await clock.advance(39 * SECOND);
+      assert.equal(connection.state.at, 'established');
+      await clock.advance(2 * SECOND);
+      const waiting = states.at(-1)!;
+      assert.match((waiting.at === 'waiting' && waiting.reason.code) || '', /USMP_(DEAD|NO_ACK)/);
+      gateway.lost = { toGateway: false, toClient: false };
+      await clock.advance(3 * SECOND);
+      assert.equal(connection.state.at, 'established');
+      await connection.stop();
+    });
+
+    it('can be stopped in every state, and started again', async () => {
+      const { clock, gateway, connection, path } = world({ protocol });
+      for (const mode of ['up', 'refusing', 'unreachable', 'silent'] as const) {
+        gateway.mode = mode;
+        connection.start();
+        await settle();
+        await connection.stop();
+        await connection.stop();
+        assert.equal(connection.state.at, 'idle', mode);
+        assert.equal(clock.pending, 0, mode);
+      }
+      connection.start();
+      void connection.stop();
+      await settle();
+      assert.equal(connection.state.at, 'idle');
+      assert.ok(path().length > 0);
+    });
+  });
+}
+
+describe('a connection that stays up', () => {
+  it('never shows its key', () => {
+    const { connection } = world();
+    for (const text of [
+      inspect(connection, { depth: 9, showHidden: true }),
+      JSON.stringify(connection),
+      String(connection),
+    ]) {
+      assert.ok(!text.includes(PSK) && !text.includes(Buffer.from(PSK).toString('hex')), text);
+    }
+  });
+
+  it('notices a gateway that stops reading', async () => {
+    const { clock, gateway, connection, states } = world();
+    connection.start();
+    await settle();
+    gateway.stalled = true;
+    connection.send('x').catch(() => undefined);
+    await clock.advance(41 * SECOND);
+    const waiting = states.at(-1)!;
+    assert.equal(waiting.at === 'waiting' && waiting.reason.code, 'USMP_DEAD');
+    await connection.stop();
+  });
+});
