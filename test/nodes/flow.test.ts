@@ -1,0 +1,288 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { PROTOCOLS } from '../../src/index.js';
+import {
+  connected,
+  flowWith,
+  helper,
+  isRed,
+  load,
+  next,
+  PSK,
+  startGateway,
+  statusOf,
+  withRuntime,
+} from '../support/runtime.js';
+
+const IN = { id: 'in', type: 'usmp in', client: 'gw', topic: 'reply', format: 'auto', wires: [['got']] };
+const OUT = { id: 'out', type: 'usmp out', client: 'gw' };
+const PING = { id: 'ping', type: 'usmp ping', client: 'gw', wires: [['rtt']] };
+const GOT = { id: 'got', type: 'helper' };
+const RTT = { id: 'rtt', type: 'helper' };
+const CATCH = { id: 'n-catch', type: 'catch', scope: null, wires: [['caught']] };
+const CAUGHT = { id: 'caught', type: 'helper' };
+const COMPLETE = { id: 'n-complete', type: 'complete', scope: ['out', 'ping'], wires: [['completed']] };
+const COMPLETED = { id: 'completed', type: 'helper' };
+
+for (const protocol of PROTOCOLS) {
+  describe(`the nodes in a flow, over ${protocol}`, () => {
+    withRuntime();
+
+    it('send an object as JSON and receive the reply as an object, with where it came from', async () => {
+      const gateway = await startGateway(protocol);
+      await load(flowWith(gateway.port, protocol, [IN, OUT, GOT]));
+      await connected('out');
+      const got = next('got');
+      helper.getNode('out').receive({ payload: { on: true, level: 3 } });
+      const msg = await got;
+      assert.deepEqual(gateway.received, ['{"on":true,"level":3}']);
+      assert.deepEqual(msg.payload, { on: true, level: 3 });
+      assert.equal(msg.topic, 'reply');
+      assert.deepEqual(msg.usmp, {
+        deviceId: '02:00:00:00:00:01',
+        sessionId: gateway.sessions[0]!.sessionId,
+        protocol,
+        host: '127.0.0.1',
+        port: gateway.port,
+      });
+    });
+
+    it('share one session, however many they are, and end it with BYE when the last is gone', async () => {
+      const gateway = await startGateway(protocol);
+      await load(
+        flowWith(gateway.port, protocol, [
+          IN,
+          { ...IN, id: 'in2' },
+          OUT,
+          { ...OUT, id: 'out2' },
+          PING,
+          GOT,
+          RTT,
+        ]),
+      );
+      await Promise.all(['in', 'in2', 'out', 'out2', 'ping'].map(connected));
+      assert.equal(gateway.sessions.length, 1);
+      const closed = once(gateway.sessions[0]!, 'close');
+      const before = Date.now();
+      await helper.unload();
+      const [reason] = await closed;
+      assert.equal(reason.code, 'USMP_BYE');
+      assert.ok(Date.now() - before < 1000);
+    });
+
+    it('tell the round-trip time in milliseconds and complete', async () => {
+      const gateway = await startGateway(protocol);
+      await load(flowWith(gateway.port, protocol, [PING, RTT, COMPLETE, COMPLETED]));
+      await connected('ping');
+      const [rtt, completed] = [next('rtt'), next('completed')];
+      helper.getNode('ping').receive({ topic: 'kept' });
+      const msg = await rtt;
+      assert.equal(typeof msg.payload, 'number');
+      assert.ok((msg.payload as number) >= 0 && (msg.payload as number) < 5000);
+      assert.equal(msg.topic, 'kept');
+      await completed;
+    });
+
+    it('call done exactly once for a message that is delivered and for one that is not', async () => {
+      const gateway = await startGateway(protocol);
+      await load(flowWith(gateway.port, protocol, [OUT, CATCH, CAUGHT, COMPLETE, COMPLETED]));
+      await connected('out');
+      let [completions, errors] = [0, 0];
+      helper.getNode('completed').on('input', () => (completions += 1));
+      helper.getNode('caught').on('input', () => (errors += 1));
+      const caught = next('caught');
+      const messages = [{ payload: 'a' }, { payload: 'b' }, { payload: 'x'.repeat(1809) }, { payload: 'c' }];
+      const completed = new Promise<void>((resolve) => {
+        helper.getNode('completed').on('input', () => completions === 3 && resolve());
+      });
+      for (const msg of messages) helper.getNode('out').receive(msg);
+      await completed;
+      const error = (await caught).error as { message: string; code: string };
+      assert.match(error.message, /1809 bytes.*1808/);
+      assert.equal(error.code, 'USMP_MESSAGE_TOO_LONG');
+      assert.deepEqual([completions, errors], [3, 1]);
+      await gateway.arrived(3);
+      assert.deepEqual(gateway.received, ['a', 'b', 'c']);
+    });
+
+    it('show a rejected PSK as such', async () => {
+      const gateway = await startGateway(protocol, { psk: 'quite another key for the tests' });
+      await load(flowWith(gateway.port, protocol, [OUT], { handshakeTimeout: '0.3' }));
+      await statusOf('out', (status) => isRed(status) && /waiting/.test(status.text ?? ''));
+      const warned = helper.log().args.map(([entry]) => String(entry!.msg));
+      assert.ok(!warned.join('\n').includes(PSK), 'the log does not hold the key');
+    });
+  });
+}
+
+describe('usmp out', () => {
+  withRuntime();
+
+  const cases: [string, unknown, string][] = [
+    ['a Buffer as it is', Buffer.from([0x68, 0x69]), 'hi'],
+    ['a string as UTF-8', 'grüße', 'grüße'],
+    ['a number as text', 21.5, '21.5'],
+    ['a boolean as text', false, 'false'],
+    ['an array as JSON', [1, 'two'], '[1,"two"]'],
+    ['null as an empty message', null, ''],
+  ];
+  for (const [what, payload, expected] of cases) {
+    it(`sends ${what}`, async () => {
+      const gateway = await startGateway('tcp');
+      await load(flowWith(gateway.port, 'tcp', [OUT, COMPLETE, COMPLETED, IN, GOT]));
+      await connected('out');
+      const echoed = next('got');
+      helper.getNode('out').receive({ payload });
+      await echoed;
+      assert.deepEqual(gateway.received, [expected]);
+    });
+  }
+
+  it('sends nothing and completes when there is no payload', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [OUT, COMPLETE, COMPLETED]));
+    await connected('out');
+    const completed = next('completed');
+    helper.getNode('out').receive({ topic: 'only' });
+    await completed;
+    assert.deepEqual(gateway.received, []);
+  });
+
+  it('leaves the msg as it was', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [OUT, COMPLETE, COMPLETED]));
+    await connected('out');
+    const completed = next('completed');
+    helper.getNode('out').receive({ payload: { a: 1 }, topic: 't', _msgid: 'm' });
+    const { complete, ...msg } = await completed;
+    assert.ok(complete);
+    assert.deepEqual(msg, { payload: { a: 1 }, topic: 't', _msgid: 'm' });
+  });
+
+  it('reports an undefined payload and a missing gateway as errors', async () => {
+    const gateway = await startGateway('tcp');
+    const alone = { ...OUT, id: 'alone', client: '' };
+    await load(flowWith(gateway.port, 'tcp', [OUT, alone, CATCH, CAUGHT]));
+    await connected('out');
+    for (const id of ['out', 'alone']) {
+      const caught = next('caught');
+      helper.getNode(id).receive({ payload: undefined });
+      assert.match(((await caught).error as Error).message, /badPayload|noClient/);
+    }
+  });
+});
+
+describe('usmp in', () => {
+  withRuntime();
+
+  const cases: [string, string, unknown][] = [
+    ['auto', '{"a":1}', { a: 1 }],
+    ['auto', 'plain', 'plain'],
+    ['auto', '21', 21],
+    ['buffer', 'hi', Buffer.from('hi')],
+    ['string', '{"a":1}', '{"a":1}'],
+    ['json', '[1]', [1]],
+    ['base64', 'hi', 'aGk='],
+  ];
+  for (const [format, sent, expected] of cases) {
+    it(`hands out ${sent} in the format ${format}`, async () => {
+      const gateway = await startGateway('tcp');
+      await load(flowWith(gateway.port, 'tcp', [{ ...IN, format }, GOT]));
+      await connected('in');
+      const got = next('got');
+      await gateway.sessions[0]!.send(sent);
+      assert.deepEqual((await got).payload, expected);
+    });
+  }
+
+  it('hands out bytes that are no text as a Buffer', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [IN, GOT]));
+    await connected('in');
+    const got = next('got');
+    await gateway.sessions[0]!.send(Uint8Array.of(0xff, 0x00));
+    assert.deepEqual((await got).payload, Buffer.from([0xff, 0x00]));
+  });
+
+  it('sends what is not JSON to a Catch node when JSON was asked for, and goes on', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [{ ...IN, format: 'json' }, GOT, CATCH, CAUGHT]));
+    await connected('in');
+    const [caught, got] = [next('caught'), next('got')];
+    await gateway.sessions[0]!.send('not json');
+    await gateway.sessions[0]!.send('{"ok":1}');
+    assert.deepEqual((await caught).payload, Buffer.from('not json'));
+    assert.deepEqual((await got).payload, { ok: 1 });
+  });
+});
+
+describe('usmp-client', () => {
+  withRuntime();
+
+  const bad: [string, object, string, RegExp][] = [
+    ['a short PSK', {}, 'short', /psk/],
+    ['no PSK', {}, '', /psk/],
+    ['an unset variable as PSK', {}, '${USMP_NO_SUCH_VARIABLE}', /psk|USMP_NO_SUCH_VARIABLE/],
+    ['a bad port', { port: '99999' }, PSK, /port/],
+    ['a port that is no number', { port: 'http' }, PSK, /port/],
+    ['no host', { host: '' }, PSK, /host/],
+    ['a bad device id', { deviceId: '12:34' }, PSK, /deviceId/],
+    ['a bad suite', { suite: 'aes-128' }, PSK, /suite/],
+  ];
+  for (const [what, config, psk, field] of bad) {
+    it(`sends nothing with ${what}, and names the field in log and error`, async () => {
+      const gateway = await startGateway('tcp');
+      await load(flowWith(gateway.port, 'tcp', [OUT, CATCH, CAUGHT], config), psk);
+      await statusOf('out', isRed);
+      const errors = helper.log().args.filter(([entry]) => entry!.level === helper.log().ERROR);
+      assert.match(errors.map(([entry]) => String(entry!.msg)).join('\n'), field);
+      const caught = next('caught');
+      helper.getNode('out').receive({ payload: 'x' });
+      assert.ok((await caught).error);
+      assert.equal(gateway.sessions.length, 0);
+    });
+  }
+
+  it('takes the PSK from the environment', async () => {
+    process.env.USMP_TEST_PSK = PSK;
+    try {
+      const gateway = await startGateway('tcp');
+      await load(flowWith(gateway.port, 'tcp', [OUT]), '${USMP_TEST_PSK}');
+      await connected('out');
+    } finally {
+      delete process.env.USMP_TEST_PSK;
+    }
+  });
+
+  it('takes the PSK in hex and in base64', async () => {
+    for (const format of ['hex', 'base64'] as const) {
+      const gateway = await startGateway('tcp');
+      await load(
+        flowWith(gateway.port, 'tcp', [OUT], { pskFormat: format }),
+        Buffer.from(PSK).toString(format),
+      );
+      await connected('out');
+      await helper.unload();
+    }
+  });
+
+  it('does not connect by itself when it shall wait for the first message', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [OUT], { autoConnect: false }));
+    await statusOf('out', isRed);
+    assert.equal(gateway.sessions.length, 0);
+    helper.getNode('out').receive({ payload: 'x' });
+    await connected('out');
+  });
+
+  it('keeps the session over a deploy that replaces its only user', async () => {
+    const gateway = await startGateway('tcp');
+    const flow = (id: string) => flowWith(gateway.port, 'tcp', [{ ...OUT, id }]);
+    await load(flow('out'));
+    await connected('out');
+    await helper.setFlows(flow('other'), 'nodes', { gw: { psk: PSK } });
+    await connected('other');
+    assert.equal(gateway.sessions.length, 1);
+    assert.ok(gateway.sessions[0]!.connected);
+  });
+});

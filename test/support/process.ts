@@ -1,0 +1,62 @@
+/** A program as a child process, whose output a test can wait for. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface RunningProcess {
+  /** All output so far. */
+  readonly output: string;
+  /** Resolves with the first match, past or to come; rejects when the program ends before. */
+  waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Ends it as Ctrl-C does. @returns its exit code. */
+  interrupt(): Promise<number | null>;
+}
+
+export function start(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): RunningProcess {
+  const child = spawn(command, args, {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const waiting = new Set<() => void>();
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      for (const check of waiting) check();
+    });
+  }
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  return {
+    get output() {
+      return output;
+    },
+    waitFor: (pattern, timeoutMs = 20_000) =>
+      new Promise((resolve, reject) => {
+        const give = (why: string): void => {
+          waiting.delete(check);
+          clearTimeout(timer);
+          reject(new Error(`${why} ${String(pattern)}; the output was:\n${output}`));
+        };
+        const check = (): void => {
+          const match = pattern.exec(output);
+          if (!match) return;
+          waiting.delete(check);
+          clearTimeout(timer);
+          resolve(match);
+        };
+        const timer = setTimeout(() => give('timeout waiting for'), timeoutMs);
+        waiting.add(check);
+        void ended.then(() => waiting.has(check) && give('the program ended before'));
+        check();
+      }),
+    interrupt: async () => {
+      if (child.exitCode === null) child.kill('SIGINT');
+      return ended;
+    },
+  };
+}
