@@ -7,9 +7,11 @@ export { USMPClient } from './client/usmp-client.js';
 export {
   USMPConnection,
   type ConnectionEvents,
-  type ConnectionOptions,
+  type ConnectionStats,
   type ConnectionState,
 } from './client/connection.js';
+export type { ConnectionOptions } from './client/connection-options.js';
+export { DELIVERIES, type Delivery, type KeptMessage } from './client/outbox.js';
 export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
 export type { EndpointEvents } from './peer/endpoint.js';
 export { PROTOCOLS, type Protocol } from './peer/peer.js';

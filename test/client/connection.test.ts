@@ -104,12 +104,12 @@ for (const protocol of ['tcp', 'udp'] as const) {
       await connection.stop();
     });
 
-    it('refuses to send without a session and says why there is none', async () => {
+    it('refuses to ping without a session and says why there is none', async () => {
       const { clock, gateway, connection } = world({ protocol });
       gateway.mode = 'refusing';
       connection.start();
       await clock.advance(0);
-      await assert.rejects(connection.send('x'), {
+      await assert.rejects(connection.ping(), {
         name: 'NotConnectedError',
         message: /connection refused/,
       });

@@ -9,6 +9,7 @@ import { Secret } from '../../src/crypto/secret.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import type { Dial, Transport, TransportHandlers } from '../../src/link/transport.js';
 import { Channel } from '../../src/peer/channel.js';
+import { FrameType } from '../../src/wire/constants.js';
 import { Peer } from '../../src/peer/peer.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import type { ClientEnvironment } from '../../src/client/options.js';
@@ -32,6 +33,9 @@ export class MemoryGateway {
   readonly dials: number[] = [];
   readonly sessions: Channel[] = [];
   readonly received: string[] = [];
+  /** PINGs answered, and REKEYs taken, over all sessions. */
+  pings = 0;
+  rekeys = 0;
   /** Called with each message; echoes by default. */
   onMessage: (message: Buffer, session: Channel) => void = (message, session) => void session.send(message);
   /** Called once SESSION_OK is on its way to the client. */
@@ -108,6 +112,7 @@ export class MemoryGateway {
     const transport: Transport = {
       write: (bytes) => {
         const copy = Uint8Array.from(bytes);
+        if (copy[0] === 0xcd && copy[3] === FrameType.PONG) this.pings += 1;
         queueMicrotask(() => {
           if (!this.lost.toClient && client.open) client.handlers.data(copy);
         });
@@ -117,14 +122,15 @@ export class MemoryGateway {
       resume: () => undefined,
       close,
     };
+    const peer = new Peer({
+      handshake: new ServerHandshake({ random: systemRandom }),
+      transport: protocol,
+      suite: 'aes-256-gcm',
+      random: systemRandom,
+      times: { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 },
+    });
     const channel: Channel = new Channel({
-      peer: new Peer({
-        handshake: new ServerHandshake({ random: systemRandom }),
-        transport: protocol,
-        suite: 'aes-256-gcm',
-        random: systemRandom,
-        times: { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 },
-      }),
+      peer,
       clock: this.#clock,
       open: (handlers) => {
         server = {
@@ -139,6 +145,7 @@ export class MemoryGateway {
       connectTimeoutMs: 10_000,
       explain: () => new ConnectionClosedError('cut'),
       hooks: {
+        onRekeyed: () => void (this.rekeys += 1),
         findPsk: () => Promise.resolve(new Secret(this.#psk.bytes)),
         onMessage: (message) => {
           this.received.push(message.toString());

@@ -1,0 +1,276 @@
+/** What becomes of messages: nothing accepted is lost, and whoever sent one is told once what became of it. */
+import assert from 'node:assert/strict';
+import { USMPConnection } from '../../src/client/connection.js';
+import type { ConnectionOptions } from '../../src/client/connection-options.js';
+import { USMPError } from '../../src/errors.js';
+import { FakeClock, settle } from '../support/clock.js';
+import { MemoryGateway, PSK } from '../support/memory-gateway.js';
+
+const SECOND = 1000;
+
+interface Outcome {
+  at?: number;
+  error?: USMPError;
+  times: number;
+}
+
+function world(options: Partial<ConnectionOptions> = {}) {
+  const clock = new FakeClock();
+  const gateway = new MemoryGateway(clock);
+  gateway.onMessage = () => undefined;
+  const connection = new USMPConnection(
+    { host: 'gateway', psk: PSK, retryJitter: 0, ...options },
+    gateway.environment,
+  );
+  const send = (message: string, delivery?: 'sent' | 'confirmed'): Outcome => {
+    const outcome: Outcome = { times: 0 };
+    const settled = (error?: USMPError): void => {
+      outcome.times += 1;
+      outcome.at = clock.now();
+      if (error) outcome.error = error;
+    };
+    connection.send(message, delivery).then(
+      () => settled(),
+      (error: unknown) => settled(error as USMPError),
+    );
+    return outcome;
+  };
+  return { clock, gateway, connection, send };
+}
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `message ${i}`);
+
+for (const protocol of ['tcp', 'udp'] as const) {
+  describe(`delivery over ${protocol}`, () => {
+    it('keeps messages that were sent while there was no session, and delivers them in order', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      const outcomes = numbered(200).map((message) => send(message));
+      await settle();
+      assert.equal(connection.stats.queued, 200);
+      connection.start();
+      await clock.advance(2 * SECOND);
+      assert.deepEqual(gateway.received, numbered(200));
+      assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+      assert.equal(connection.stats.queued, 0);
+      await connection.close();
+      assert.equal(clock.pending, 0);
+    });
+
+    it('tells of a confirmed delivery only when the gateway has taken the message', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      connection.start();
+      await settle();
+      gateway.lost.toClient = true;
+      const confirmed = send('a');
+      await clock.advance(5 * SECOND);
+      assert.equal(confirmed.times, 0);
+      gateway.lost.toClient = false;
+      await clock.advance(40 * SECOND);
+      assert.equal(confirmed.times, 1);
+      assert.equal(confirmed.error, undefined);
+      await connection.close();
+    });
+
+    it('sends again what was not receipted when a session died, first and in order', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      connection.start();
+      await settle();
+      gateway.lost.toGateway = true;
+      const outcomes = numbered(100).map((message) => send(message));
+      await clock.advance(0.01 * SECOND);
+      gateway.cut();
+      gateway.lost.toGateway = false;
+      outcomes.push(send('message 100'));
+      await clock.advance(60 * SECOND);
+      const unique = gateway.received.filter((message, i, all) => all.indexOf(message) === i);
+      assert.deepEqual(unique, numbered(101));
+      assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+      await connection.close();
+    });
+
+    it('asks for few receipts in a stream of messages', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      connection.start();
+      await settle();
+      const sentBefore = gateway.pings;
+      const outcomes: Outcome[] = [];
+      for (let i = 0; i < 500; i++) {
+        outcomes.push(send(`message ${i}`));
+        await clock.advance(2);
+      }
+      await clock.advance(SECOND);
+      assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+      assert.ok(
+        gateway.pings - sentBefore <= 500 / 15,
+        `${gateway.pings - sentBefore} PINGs for 500 messages`,
+      );
+      await connection.close();
+    });
+
+    it('costs no PING in mode sent', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      connection.start();
+      await settle();
+      const before = gateway.pings;
+      const outcomes = numbered(50).map((message) => send(message, 'sent'));
+      await clock.advance(SECOND);
+      assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+      assert.equal(gateway.pings, before);
+      await connection.close();
+    });
+
+    it('shares one PING among all who ask, and sends at most four a second without a message', async () => {
+      const { clock, gateway, connection } = world({ protocol });
+      connection.start();
+      await settle();
+      const before = gateway.pings;
+      const together = Promise.all(Array.from({ length: 20 }, () => connection.ping()));
+      await clock.advance(0);
+      assert.equal((await together).length, 20);
+      assert.equal(gateway.pings - before, 1);
+
+      let answered = 0;
+      const again = (): void => {
+        connection.ping().then(
+          () => {
+            answered += 1;
+            again();
+          },
+          () => undefined,
+        );
+      };
+      again();
+      await clock.advance(10 * SECOND);
+      assert.ok(answered >= 36 && answered <= 44, `${answered} PINGs in ten seconds`);
+      await connection.close();
+      assert.equal(clock.pending, 0);
+    });
+
+    it('changes the keys after the configured number of frames, when nothing is under way', async () => {
+      const { clock, gateway, connection, send } = world({ protocol, rekeyFrames: 10 });
+      gateway.onMessage = (message, session) => void session.send(message);
+      connection.start();
+      await settle();
+      const outcomes = numbered(35).map((message) => send(message));
+      await clock.advance(5 * SECOND);
+      assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+      assert.deepEqual(gateway.received, numbered(35));
+      assert.equal(gateway.rekeys, 3);
+      assert.equal(gateway.dials.length, 1, 'the session lived through it');
+      await connection.close();
+    });
+
+    it('changes the keys after the configured time', async () => {
+      const { clock, gateway, connection } = world({ protocol, rekeyAfter: 60 });
+      connection.start();
+      await clock.advance(185 * SECOND);
+      assert.equal(gateway.rekeys, 3);
+      assert.equal(gateway.dials.length, 1);
+      await connection.close();
+      assert.equal(clock.pending, 0);
+    });
+  });
+}
+
+describe('the outbox', () => {
+  it('refuses what goes beyond its count or its bytes, saying so, and keeps what it has', async () => {
+    for (const limits of [{ outboxCount: 3 }, { outboxBytes: 30 }]) {
+      const { clock, gateway, connection, send } = world(limits);
+      const full: unknown[] = [];
+      connection.on('full', (error) => full.push(error));
+      const outcomes = numbered(6).map((message) => send(message));
+      await settle();
+      assert.deepEqual(
+        outcomes.map(({ error }) => error?.code),
+        [undefined, undefined, undefined, 'USMP_OUTBOX_FULL', 'USMP_OUTBOX_FULL', 'USMP_OUTBOX_FULL'],
+      );
+      assert.equal(full.length, 1, 'told once until there is room again');
+      connection.start();
+      await clock.advance(SECOND);
+      assert.deepEqual(gateway.received, numbered(3));
+      await connection.close();
+    }
+  });
+
+  it('drops a message that has waited too long, saying so, and sends younger ones', async () => {
+    const { clock, gateway, connection, send } = world({ outboxAge: 30 });
+    const old = send('old');
+    await clock.advance(20 * SECOND);
+    const young = send('young');
+    await clock.advance(15 * SECOND);
+    assert.equal(old.error?.code, 'USMP_EXPIRED');
+    assert.equal(old.at, 30 * SECOND);
+    connection.start();
+    await clock.advance(SECOND);
+    assert.deepEqual(gateway.received, ['young']);
+    assert.equal(young.times, 1);
+    await connection.close();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('refuses a message that is too long before it is accepted', async () => {
+    const { connection, send } = world();
+    const outcome = send('x'.repeat(1809));
+    await settle();
+    assert.equal(outcome.error?.code, 'USMP_MESSAGE_TOO_LONG');
+    assert.equal(connection.stats.queued, 0);
+  });
+
+  it('is given up when the connection is closed for good: each sender is told once', async () => {
+    const { clock, connection, send } = world();
+    const outcomes = numbered(5).map((message) => send(message));
+    await connection.close();
+    await settle();
+    assert.ok(outcomes.every(({ times, error }) => times === 1 && error?.code === 'USMP_OUTBOX_CLOSED'));
+    assert.equal(clock.pending, 0);
+  });
+
+  it('takes back what was kept over a restart, before newer messages', async () => {
+    const before = world();
+    const kept = numbered(3).map((message) => before.send(message));
+    await settle();
+    const content = before.connection.undelivered;
+    await before.connection.close('kept');
+    await settle();
+    assert.ok(kept.every(({ times, error }) => times === 1 && !error));
+
+    const { clock, gateway, connection, send } = world();
+    const newer = send('newer');
+    await settle();
+    connection.restore(content);
+    connection.start();
+    await clock.advance(SECOND);
+    assert.deepEqual(gateway.received, [...numbered(3), 'newer']);
+    assert.equal(newer.times, 1);
+    await connection.close();
+  });
+
+  it('lets what is under way arrive before BYE when the connection is stopped', async () => {
+    const { clock, gateway, connection, send } = world();
+    connection.start();
+    await settle();
+    const outcomes = numbered(10).map((message) => send(message));
+    const stopped = connection.close();
+    await clock.advance(SECOND);
+    await stopped;
+    assert.deepEqual(gateway.received, numbered(10));
+    assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+    assert.equal(clock.pending, 0);
+  });
+
+  it('stays within its bounds when the gateway stops reading', async () => {
+    const { clock, gateway, connection, send } = world({ outboxCount: 100 });
+    connection.start();
+    await settle();
+    gateway.stalled = true;
+    const outcomes = numbered(500).map((message) => send(message));
+    await settle();
+    assert.ok(connection.stats.queued <= 100);
+    assert.equal(outcomes.filter(({ error }) => error?.code === 'USMP_OUTBOX_FULL').length, 400);
+    gateway.stalled = false;
+    await clock.advance(60 * SECOND);
+    assert.ok(outcomes.every(({ times }) => times === 1));
+    assert.deepEqual([...new Set(gateway.received)], numbered(100));
+    await connection.close();
+  });
+});
