@@ -8,6 +8,8 @@ import { translator } from './shared/text.js';
 
 interface UsmpClientDef extends NodeDef, Omit<ClientSettings, 'id'> {
   autoConnect?: boolean;
+  /** The context store that keeps the outbox over a restart; blank for none. */
+  outboxStore?: string;
 }
 
 interface UsmpClientCredentials {
@@ -26,7 +28,13 @@ export = function (RED: NodeAPI): void {
       connection = error;
       this.error(error.message);
     }
-    this.gateway = new Gateway(this, translator(RED), connection, def.autoConnect !== false);
+    this.gateway = new Gateway({
+      node: this,
+      t: translator(RED),
+      connection,
+      autoConnect: def.autoConnect !== false,
+      store: def.outboxStore ?? '',
+    });
     this.on('close', (done: () => void) => {
       void this.gateway.close().then(done);
     });

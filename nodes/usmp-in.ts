@@ -8,6 +8,8 @@ interface UsmpInDef extends NodeDef {
   client: string;
   topic?: string;
   format?: string;
+  /** Session events on a second output. */
+  events?: boolean;
 }
 
 export = function (RED: NodeAPI): void {
@@ -34,6 +36,9 @@ export = function (RED: NodeAPI): void {
             return;
           }
           this.send(msg);
+        },
+        onEvent: (event) => {
+          if (def.events) this.send([null, { topic: event.event, payload: event, usmp: gateway?.origin }]);
         },
       },
       t,

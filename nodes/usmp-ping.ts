@@ -32,13 +32,16 @@ export = function (RED: NodeAPI): void {
     const seconds = Number(def.interval);
     if (!(seconds > 0)) return;
     // While there is no session the status says so; a PING then would only repeat it as an error.
-    const timer = setInterval(() => {
-      if (gateway?.isConnected)
-        ping({}).then(
-          (msg) => this.send(msg),
-          (error: unknown) => this.error(error),
-        );
-    }, Math.min(seconds, 86_400) * 1000);
+    const timer = setInterval(
+      () => {
+        if (gateway?.isConnected)
+          ping({}).then(
+            (msg) => this.send(msg),
+            (error: unknown) => this.error(error),
+          );
+      },
+      Math.min(seconds, 86_400) * 1000,
+    );
     this.on('close', () => clearInterval(timer));
   }
 

@@ -2,7 +2,8 @@
 import { ArgumentError } from './errors.js';
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? `"${value}"` : String(value);
+  if (typeof value === 'string') return `"${value}"`;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value;
 }
 
 export function checkHost(field: string, value: unknown): string {
@@ -21,9 +22,9 @@ export function checkInteger(field: string, value: unknown, min: number, max: nu
 }
 
 /** A number of seconds, to milliseconds. */
-export function checkSeconds(field: string, value: unknown, max = 86_400): number {
-  if (typeof value === 'number' && value >= 0 && value <= max) return value * 1000;
-  throw new ArgumentError(field, `expected a number of seconds from 0 to ${max}, got ${show(value)}`);
+export function checkSeconds(field: string, value: unknown, { min = 0, max = 86_400 } = {}): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value * 1000;
+  throw new ArgumentError(field, `expected a number of seconds from ${min} to ${max}, got ${show(value)}`);
 }
 
 export function checkChoice<T extends string>(field: string, value: unknown, choices: readonly T[]): T {

@@ -3,7 +3,16 @@
  * when the last is gone, however they come and go at a deploy.
  */
 import type { Node, NodeStatus } from 'node-red';
-import { NotConnectedError, USMPError, type ConnectionState, type USMPConnection } from '../../src/index.js';
+import {
+  NotConnectedError,
+  USMPError,
+  type ConnectionState,
+  type ConnectionStats,
+  type Delivery,
+  type USMPConnection,
+} from '../../src/index.js';
+import { eventOf, queueFull, type SessionEvent } from './events.js';
+import { Keeper } from './keeper.js';
 import { statusOf } from './status.js';
 import { reasonText, type Translate } from './text.js';
 
@@ -11,6 +20,7 @@ import { reasonText, type Translate } from './text.js';
 export interface User {
   onStatus(status: NodeStatus): void;
   onMessage?(message: Buffer): void;
+  onEvent?(event: SessionEvent): void;
 }
 
 /** `msg.usmp` */
@@ -22,26 +32,64 @@ export interface Origin {
   readonly port: number;
 }
 
+/** What becomes of a message while there is no session. */
+export const OFFLINE = ['queue', 'drop', 'error'] as const;
+export type Offline = (typeof OFFLINE)[number];
+
+export interface GatewayOptions {
+  readonly node: Node;
+  readonly t: Translate;
+  /** The connection, or what is wrong with the settings for one. */
+  readonly connection: USMPConnection | USMPError;
+  /** Connect for the first user, or only for the first message. */
+  readonly autoConnect: boolean;
+  /** The context store that keeps the outbox; blank for none. */
+  readonly store: string;
+}
+
 /** A deploy takes the old nodes away before it makes the new ones; the session is kept over this gap. */
 const GRACE_MS = 400;
+/** How often the number of queued messages is shown at most. */
+const STATUS_MS = 250;
 
 export class Gateway {
   readonly #node: Node;
   readonly #t: Translate;
   readonly #connection: USMPConnection | USMPError;
   readonly #autoConnect: boolean;
+  readonly #keeper: Keeper | undefined;
   readonly #users = new Set<User>();
+  /** `loading`: the outbox of the last run is being read; `held`: a flow has asked to stay disconnected. */
+  #wish: 'loading' | 'ready' | 'held' = 'ready';
+  #startWhenLoaded = false;
   #stopTimer: NodeJS.Timeout | undefined;
+  #statusTimer: NodeJS.Timeout | undefined;
+  #shown: string | undefined;
   #lastReason = '';
+  #hadSession = false;
 
-  /** @param connection the connection, or what is wrong with the settings for one. */
-  constructor(node: Node, t: Translate, connection: USMPConnection | USMPError, autoConnect: boolean) {
+  constructor({ node, t, connection, autoConnect, store }: GatewayOptions) {
     this.#node = node;
     this.#t = t;
     this.#connection = connection;
     this.#autoConnect = autoConnect;
     if (connection instanceof USMPError) return;
+    if (store !== '') {
+      const failed = (error: unknown): void =>
+        this.#node.error(t('error.store', { store, reason: String(error) }));
+      const keeper = new Keeper(node, store, () => connection.undelivered, failed);
+      this.#keeper = keeper;
+      this.#wish = 'loading';
+      void keeper.load().then((kept) => {
+        connection.restore(kept);
+        if (this.#wish === 'loading') this.#wish = 'ready';
+        if (this.#startWhenLoaded) this.#start();
+        connection.on('outbox', () => keeper.changed());
+      });
+    }
     connection.on('state', (state) => this.#onState(state));
+    connection.on('outbox', () => this.#showStatusSoon());
+    connection.on('full', (error) => this.#tell(queueFull(error)));
     connection.on('message', (message) => {
       for (const user of this.#users) user.onMessage?.(message);
     });
@@ -59,6 +107,11 @@ export class Gateway {
     return !(this.#connection instanceof USMPError) && this.#connection.state.at === 'established';
   }
 
+  /** @throws NotConnectedError when the settings are not usable. */
+  get stats(): ConnectionStats {
+    return this.#usable().stats;
+  }
+
   /** Adds a user, which hears the status at once. @returns what takes it away again. */
   attach(user: User): () => void {
     clearTimeout(this.#stopTimer);
@@ -67,34 +120,74 @@ export class Gateway {
     if (this.#autoConnect) this.#start();
     return () => {
       if (!this.#users.delete(user) || this.#users.size > 0) return;
-      this.#stopTimer = setTimeout(() => void this.close(), GRACE_MS);
+      this.#stopTimer = setTimeout(() => void this.#stop(), GRACE_MS);
     };
   }
 
-  async send(message: Uint8Array): Promise<void> {
-    await this.#usable().send(message);
+  /** @throws NotConnectedError (offline `error`), or what `USMPConnection.send` throws. */
+  async send(message: Uint8Array, offline: Offline, delivery: Delivery): Promise<void> {
+    const connection = this.#usable();
+    this.#start(); // on demand
+    if (!this.isConnected) {
+      if (offline === 'drop') return;
+      if (offline === 'error') throw new NotConnectedError(this.#whyNot(connection.state));
+    }
+    await connection.send(message, delivery);
   }
 
   ping(): Promise<number> {
+    this.#start();
     return this.#usable().ping();
   }
 
-  /** Ends the session with BYE, within a second. */
+  rekey(): Promise<void> {
+    return this.#usable().rekey();
+  }
+
+  /** A flow asks for the session, after it had asked for none. */
+  connect(): void {
+    this.#usable();
+    if (this.#wish === 'held') this.#wish = 'ready';
+    this.#start();
+  }
+
+  /** A flow asks for no session, until it asks for one. */
+  async disconnect(): Promise<void> {
+    this.#usable();
+    this.#wish = 'held';
+    await this.#stop();
+  }
+
+  /** The config node goes: BYE is sent within a second, and what is not delivered is kept or given up. */
   async close(): Promise<void> {
     clearTimeout(this.#stopTimer);
+    clearTimeout(this.#statusTimer);
+    this.#users.clear();
+    this.#wish = 'held';
+    if (this.#connection instanceof USMPError) return;
+    await this.#stop();
+    await this.#keeper?.flush();
+    await this.#connection.close(this.#keeper ? 'kept' : undefined);
+  }
+
+  async #stop(): Promise<void> {
+    this.#startWhenLoaded = false;
     if (!(this.#connection instanceof USMPError)) await this.#connection.stop();
   }
 
   #start(): void {
-    if (!(this.#connection instanceof USMPError)) this.#connection.start();
+    this.#startWhenLoaded = true;
+    if (this.#wish === 'ready' && !(this.#connection instanceof USMPError)) this.#connection.start();
   }
 
   #usable(): USMPConnection {
-    if (this.#connection instanceof USMPError) {
-      throw new NotConnectedError(this.#t('error.notConnected', { reason: this.#connection.message }));
-    }
-    this.#connection.start(); // on demand
-    return this.#connection;
+    if (!(this.#connection instanceof USMPError)) return this.#connection;
+    throw new NotConnectedError(this.#t('error.notConnected', { reason: this.#connection.message }));
+  }
+
+  #whyNot(state: ConnectionState): string {
+    const reason = state.at === 'waiting' ? state.reason.message : this.#t(`status.${state.at}`);
+    return this.#t('error.notConnected', { reason });
   }
 
   #status(): NodeStatus {
@@ -105,27 +198,48 @@ export class Gateway {
         text: this.#t('status.misconfigured', { reason: this.#connection.message }),
       };
     }
-    return statusOf(this.#connection.state, this.#t);
+    return statusOf(this.#connection.state, this.#connection.stats.queued, this.#t);
+  }
+
+  #showStatus(): void {
+    clearTimeout(this.#statusTimer);
+    this.#statusTimer = undefined;
+    const status = this.#status();
+    if (status.text === this.#shown) return;
+    this.#shown = status.text;
+    for (const user of this.#users) user.onStatus(status);
+  }
+
+  /** The outbox changes with every message; people need to see it only now and then. */
+  #showStatusSoon(): void {
+    this.#statusTimer ??= setTimeout(() => this.#showStatus(), STATUS_MS);
+  }
+
+  #tell(event: SessionEvent): void {
+    for (const user of this.#users) user.onEvent?.(event);
   }
 
   #onState(state: ConnectionState): void {
-    const status = this.#status();
-    for (const user of this.#users) user.onStatus(status);
-    this.#log(state);
+    this.#showStatus();
+    const event = eventOf(state, this.#hadSession, this.#t);
+    if (event) this.#tell(event);
+    if (state.at === 'waiting') this.#logFailure(state.reason);
+    if (state.at !== 'established') return;
+    this.#hadSession = true;
+    this.#lastReason = '';
+    this.#node.log(this.#t('log.connected', { gateway: this.#name }));
   }
 
-  /** Each change once: a gateway that is away for a week must not fill the log. */
-  #log(state: ConnectionState): void {
-    if (this.#connection instanceof USMPError) return;
-    const { protocol, host, port } = this.#connection.client;
-    const gateway = `${protocol}://${host}:${port}`;
-    if (state.at === 'established') {
-      this.#node.log(this.#t('log.connected', { gateway }));
-      this.#lastReason = '';
-    } else if (state.at === 'waiting' && state.reason.code !== this.#lastReason) {
-      this.#lastReason = state.reason.code;
-      const reason = `${reasonText(this.#t, state.reason)} – ${state.reason.message}`;
-      this.#node.warn(this.#t('log.disconnected', { gateway, reason }));
-    }
+  get #name(): string {
+    const { protocol, host, port } = this.origin ?? { protocol: '', host: '', port: 0 };
+    return `${protocol}://${host}:${port}`;
+  }
+
+  /** Each reason once: a gateway that is away for a week must not fill the log. */
+  #logFailure(error: USMPError): void {
+    if (error.code === this.#lastReason) return;
+    this.#lastReason = error.code;
+    const reason = `${reasonText(this.#t, error)} – ${error.message}`;
+    this.#node.warn(this.#t('log.disconnected', { gateway: this.#name, reason }));
   }
 }

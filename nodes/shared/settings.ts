@@ -24,6 +24,13 @@ export interface ClientSettings {
   retryMin?: string | number;
   retryMax?: string | number;
   retryJitter?: string | number;
+  outboxCount?: string | number;
+  /** KiB */
+  outboxSize?: string | number;
+  outboxAge?: string | number;
+  /** Minutes */
+  rekeyAfter?: string | number;
+  rekeyFrames?: string | number;
 }
 
 /** Node-RED leaves `${NAME}` as it is when there is no such environment variable. */
@@ -42,6 +49,9 @@ function number(field: string, value: string | number | undefined): number | und
   throw new ArgumentError(field, `expected a number, got "${text}"`);
 }
 
+const times = (factor: number, value: number | undefined): number | undefined =>
+  value === undefined ? undefined : value * factor;
+
 /** @throws ArgumentError naming the field that is not usable. */
 export function connectionOptions(def: ClientSettings, psk: string | undefined): ConnectionOptions {
   const deviceId = known('deviceId', (def.deviceId ?? '').trim());
@@ -58,5 +68,10 @@ export function connectionOptions(def: ClientSettings, psk: string | undefined):
     retryMin: number('retryMin', def.retryMin),
     retryMax: number('retryMax', def.retryMax),
     retryJitter: number('retryJitter', def.retryJitter),
+    outboxCount: number('outboxCount', def.outboxCount),
+    outboxBytes: times(1024, number('outboxSize', def.outboxSize)),
+    outboxAge: number('outboxAge', def.outboxAge),
+    rekeyAfter: times(60, number('rekeyAfter', def.rekeyAfter)),
+    rekeyFrames: number('rekeyFrames', def.rekeyFrames),
   };
 }

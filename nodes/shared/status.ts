@@ -3,7 +3,13 @@ import type { NodeStatus } from 'node-red';
 import type { ConnectionState } from '../../src/index.js';
 import { reasonText, type Translate } from './text.js';
 
-export function statusOf(state: ConnectionState, t: Translate): NodeStatus {
+export function statusOf(state: ConnectionState, queued: number, t: Translate): NodeStatus {
+  const status = withoutQueue(state, t);
+  if (state.at === 'established' || queued === 0) return status;
+  return { ...status, text: t('status.queued', { status: status.text ?? '', count: queued }) };
+}
+
+function withoutQueue(state: ConnectionState, t: Translate): NodeStatus {
   switch (state.at) {
     case 'idle':
       return { fill: 'red', shape: 'ring', text: t('status.disconnected') };

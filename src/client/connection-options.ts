@@ -34,7 +34,7 @@ const YEAR_SECONDS = 366 * 86_400;
 
 /** @throws ArgumentError naming the field. */
 export function checkConnectionOptions(options: ConnectionOptions): CheckedConnectionOptions {
-  const firstMs = checkSeconds('retryMin', options.retryMin ?? 2);
+  const firstMs = checkSeconds('retryMin', options.retryMin ?? 2, { min: 0.1 });
   return {
     backoff: {
       firstMs,
@@ -44,10 +44,10 @@ export function checkConnectionOptions(options: ConnectionOptions): CheckedConne
     outbox: {
       maxCount: checkInteger('outboxCount', options.outboxCount ?? 1_000, 1, 1_000_000),
       maxBytes: checkInteger('outboxBytes', options.outboxBytes ?? 2 ** 20, 1, 2 ** 30),
-      maxAgeMs: checkSeconds('outboxAge', options.outboxAge ?? 0, YEAR_SECONDS),
+      maxAgeMs: checkSeconds('outboxAge', options.outboxAge ?? 0, { max: YEAR_SECONDS }),
     },
     rekey: {
-      afterMs: checkSeconds('rekeyAfter', options.rekeyAfter ?? 0, YEAR_SECONDS),
+      afterMs: checkSeconds('rekeyAfter', options.rekeyAfter ?? 0, { max: YEAR_SECONDS }),
       afterFrames: checkInteger('rekeyFrames', options.rekeyFrames ?? 0, 0, 2 ** 31),
     },
   };

@@ -63,6 +63,9 @@ export interface CheckedClientOptions {
   readonly pongTimeoutMs: number;
 }
 
+/** These limits cannot be turned off: an attempt has to end. */
+const LIMIT = { min: 0.1 };
+
 /** @throws ArgumentError naming the field. */
 export function checkClientOptions(options: ClientOptions, random: Random): CheckedClientOptions {
   return {
@@ -71,8 +74,8 @@ export function checkClientOptions(options: ClientOptions, random: Random): Chec
     protocol: checkChoice('protocol', options.protocol ?? 'tcp', PROTOCOLS),
     suite: checkChoice('suite', options.suite ?? DEFAULT_SUITE, SUITES),
     deviceId: options.deviceId === undefined ? random(DEVICE_ID_BYTES) : toDeviceId(options.deviceId),
-    connectMs: checkSeconds('connectTimeout', options.connectTimeout ?? 10),
-    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10),
+    connectMs: checkSeconds('connectTimeout', options.connectTimeout ?? 10, LIMIT),
+    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10, LIMIT),
     keepaliveMs: checkSeconds('keepalive', options.keepalive ?? 30),
     pongTimeoutMs: checkSeconds('pongTimeout', options.pongTimeout ?? 10),
     psk: toPsk(options.psk),

@@ -19,7 +19,7 @@ export interface KeyPair {
 /** A fresh key pair from 32 bytes of `random`, which are wiped. */
 export function generateKeyPair(random: Random): KeyPair {
   const seed = random(PUBLIC_KEY_BYTES);
-  const der = Buffer.from(concat(PKCS8_PREFIX, seed));
+  const der = Buffer.from(concat(PKCS8_PREFIX, seed).buffer); // the same memory, wiped below
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   der.fill(0);
   seed.fill(0);
@@ -30,6 +30,11 @@ export function generateKeyPair(random: Random): KeyPair {
 }
 
 function agree(privateKey: KeyObject, peerPublic: Uint8Array): Secret {
+  if (peerPublic.length !== PUBLIC_KEY_BYTES) {
+    throw new CryptoError(`a public key of ${peerPublic.length} bytes; ${PUBLIC_KEY_BYTES} expected`, {
+      code: 'USMP_BAD_PUBLIC_KEY',
+    });
+  }
   let shared: Buffer;
   try {
     const der = Buffer.from(concat(SPKI_PREFIX, peerPublic));

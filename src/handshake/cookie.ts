@@ -1,5 +1,5 @@
 /**
- * Return routability over UDP without keeping state (protocol §2.3): the cookie is an HMAC over the client's
+ * Return routability over UDP without keeping state (protocol §2.5): the cookie is an HMAC over the client's
  * address, port and a 30-second bucket, so that a forged source address costs this side no memory.
  */
 import { cookieMac, equalProofs } from '../crypto/proofs.js';

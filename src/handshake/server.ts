@@ -84,6 +84,10 @@ export class ServerHandshake implements Handshake {
   }
 
   failure(ending: Ending): USMPError {
+    if (this.#state.at === 'psk' && ending === 'timeout') {
+      const text = "the look-up of the device's key took too long";
+      return new HandshakeError(text, { code: 'USMP_PSK_LOOKUP', fault: 'local' });
+    }
     const awaited = this.#state.at === 'hello' ? 'HELLO' : 'HELLO_ACK';
     return ending === 'closed'
       ? new HandshakeError(`the device closed the connection before ${awaited}`, {

@@ -14,18 +14,18 @@ import {
   USMPTimeoutError,
   VersionError,
 } from '../errors.js';
-import { unexpected, type Established, type Handshake, type HandshakeStep } from '../handshake/handshake.js';
+import type { Established, Handshake, HandshakeStep } from '../handshake/handshake.js';
 import { ServerHandshake } from '../handshake/server.js';
 import { DatagramLink } from '../link/datagram-link.js';
 import { Session } from '../session/session.js';
 import { sameBytes } from '../wire/bytes.js';
-import { FrameType, isSealed } from '../wire/constants.js';
+import { FrameType } from '../wire/constants.js';
 import { Deframer } from '../wire/deframer.js';
 import { fragment } from '../wire/fragments.js';
 import { decodeFrame, encodeFrame, type Frame } from '../wire/frame.js';
 import { decodeUtack, encodeUtack } from '../wire/utack.js';
-import { Liveness, type LivenessTimes } from './liveness.js';
-import { Sender, type SenderReport } from './sender.js';
+import type { LivenessTimes } from './liveness.js';
+import { Running, type RunningReport } from './running.js';
 import type { Ticket, Unit } from './send-queue.js';
 
 export const PROTOCOLS = ['tcp', 'udp'] as const;
@@ -58,22 +58,12 @@ export type PeerEvent =
   /** The last event. Without `error` the close was asked for here. */
   | { readonly type: 'closed'; readonly error?: USMPError };
 
-interface Running {
-  readonly session: Session;
-  readonly liveness: Liveness;
-  readonly sender: Sender;
-  /** Authenticated frames have come. */
-  proven: boolean;
-}
-
 type State =
   | { readonly at: 'idle' }
   | { readonly at: 'handshaking'; deadline: number }
-  | ({ readonly at: 'established' } & Running)
-  | ({ readonly at: 'closing'; deadline: number } & Running)
+  | { readonly at: 'established'; readonly running: Running }
+  | { readonly at: 'closing'; readonly running: Running; readonly deadline: number }
   | { readonly at: 'closed' };
-
-type Live = State & Running;
 
 /** First repeat timeouts (protocol §4.2; towards a device §7.3). */
 const CLIENT_REPEAT_MS = 500;
@@ -124,7 +114,7 @@ export class Peer {
     const state = this.#state;
     if (state.at === 'idle' || state.at === 'closed') return undefined;
     const own = state.at === 'established' ? Infinity : state.deadline;
-    const life = state.at === 'handshaking' ? Infinity : state.liveness.deadline;
+    const life = state.at === 'handshaking' ? Infinity : state.running.deadline;
     const earliest = Math.min(own, life, this.#link?.deadline ?? Infinity);
     return earliest === Infinity ? undefined : earliest;
   }
@@ -157,8 +147,8 @@ export class Peer {
     else if (again) this.#outbound.push(again);
     const state = this.#state;
     if (state.at === 'handshaking' && now >= state.deadline) this.#fail(this.#lostReason());
-    else if (state.at === 'closing' && now >= state.deadline) this.#giveUpClosing(state);
-    else if (state.at === 'established' || state.at === 'closing') this.#checkLife(state, now);
+    else if (state.at === 'closing' && now >= state.deadline) this.#giveUpClosing(state.running);
+    else this.#live((running) => running.tick(now));
   }
 
   /** The transport is gone; `cause` says why, where it knows. */
@@ -187,7 +177,7 @@ export class Peer {
 
   /** TCP: whether the socket takes more bytes. */
   setWritable(writable: boolean, now: number): void {
-    this.#live((live) => live.sender.setWritable(writable, now));
+    this.#live(({ sender }) => sender.setWritable(writable, now));
   }
 
   /** UDP: whether session frames are taken; over TCP the socket is not read instead. */
@@ -229,7 +219,7 @@ export class Peer {
   /** Queues a REKEY behind all messages so far. Its outcome is a `sent` event, or `closed`. */
   rekey(now: number): Ticket {
     if (this.#state.at === 'established') {
-      const { session, sender } = this.#state;
+      const { session, sender } = this.#state.running;
       if (!session.canRekey || sender.queue.has('rekey')) {
         throw new USMPError('a change of keys is under way already', {
           code: 'USMP_REKEY_PENDING',
@@ -252,8 +242,10 @@ export class Peer {
       return;
     }
     this.#state = { ...state, at: 'closing', deadline: now + timeoutMs };
-    state.sender.queue.addBye();
-    this.#live(({ sender }) => sender.pump(now));
+    this.#live(({ sender }) => {
+      sender.queue.addBye();
+      sender.pump(now);
+    });
   }
 
   /** A method, as the state changes under way and a property would be taken for constant. */
@@ -274,9 +266,9 @@ export class Peer {
     }
   }
 
-  #live(action: (live: Live) => void): void {
+  #live(action: (running: Running) => void): void {
     const state = this.#state;
-    if (state.at === 'established' || state.at === 'closing') this.#attempt(() => action(state));
+    if (state.at === 'established' || state.at === 'closing') this.#attempt(() => action(state.running));
   }
 
   // Receiving
@@ -309,56 +301,7 @@ export class Peer {
       }
       this.#step(step, now);
     } else if (state.at === 'established' || state.at === 'closing') {
-      if (!isSealed(frame.type)) throw unexpected(frame, 'a session frame');
-      if (this.#receiving || !this.#link) this.#sessionFrame(state, frame, now);
-    }
-  }
-
-  #sessionFrame(live: Live, frame: Frame, now: number): void {
-    const { session, liveness, sender } = live;
-    const { content, utackMac } = session.open(frame);
-    if (this.#link) this.#utack(frame, utackMac());
-    liveness.received(now);
-    if (!live.proven) {
-      live.proven = true;
-      this.#events.push({ type: 'proven' });
-    }
-    // A sealed frame shows that the client has SESSION_OK, whether or not its UTACK arrived.
-    if (this.#link?.answered(FrameType.SESSION_OK)) sender.pump(now);
-    switch (content.kind) {
-      case 'message':
-        this.#events.push({ type: 'message', data: content.data });
-        break;
-      case 'ping':
-        if (!sender.queue.addPong()) {
-          throw new USMPError(`the ${this.#other} sends PINGs without end`, { code: 'USMP_PING_FLOOD' });
-        }
-        sender.pump(now);
-        break;
-      case 'pong':
-        sender.pong(now);
-        break;
-      case 'bye':
-        this.#byeReceived();
-        break;
-      case 'rekey':
-        this.#events.push({ type: 'rekeyed' });
-        break;
-      case 'fatal':
-        this.#fail(content.error);
-        break;
-      case 'violation':
-        throw content.error;
-      case 'fragment':
-      case 'repeat':
-    }
-  }
-
-  #byeReceived(): void {
-    if (this.#state.at === 'closing') this.#end({ type: 'closed' });
-    else {
-      const text = `the ${this.#other} ended the session (BYE)`;
-      this.#fail(new ConnectionClosedError(text, { code: 'USMP_BYE', fault: 'peer' }));
+      if (this.#receiving || !this.#link) state.running.receive(frame, now);
     }
   }
 
@@ -379,16 +322,19 @@ export class Peer {
 
   #establish({ sessionId, deviceId, txKey, rxKey }: Established, now: number): void {
     const { suite, transport, random, times } = this.#options;
-    const session = new Session({ sessionId, txKey, rxKey, suite, transport, random });
-    const liveness = new Liveness(times, now);
-    const sender = new Sender({
-      session,
-      liveness,
-      link: this.#link,
-      transmit: (bytes) => this.#outbound.push(bytes),
-      report: (report) => this.#report(report),
-    });
-    this.#state = { at: 'established', session, liveness, sender, proven: false };
+    const running = new Running(
+      {
+        session: new Session({ sessionId, txKey, rxKey, suite, transport, random }),
+        times,
+        link: this.#link,
+        other: this.#other,
+        transmit: (bytes) => this.#outbound.push(bytes),
+        acknowledge: (frame, mac) => this.#utack(frame, mac),
+        report: (report) => this.#report(report),
+      },
+      now,
+    );
+    this.#state = { at: 'established', running };
     this.#events.push({ type: 'established', sessionId, deviceId });
   }
 
@@ -410,14 +356,24 @@ export class Peer {
     const state = this.#state;
     if (state.at !== 'established') throw new NotConnectedError();
     const ticket = this.#nextTicket++;
-    state.sender.queue.add(unit(ticket));
+    state.running.sender.queue.add(unit(ticket));
     this.#live(({ sender }) => sender.pump(now));
     return ticket;
   }
 
-  #report(report: SenderReport): void {
-    if (report.type === 'byeSent') this.#end({ type: 'closed' });
-    else this.#events.push(report);
+  #report(report: RunningReport): void {
+    switch (report.type) {
+      case 'byeSent':
+        this.#end({ type: 'closed' });
+        break;
+      case 'ended':
+        // The other side's BYE is no failure when this side was about to say it, too.
+        if (this.#state.at === 'closing' && report.error.code === 'USMP_BYE') this.#end({ type: 'closed' });
+        else this.#fail(report.error);
+        break;
+      default:
+        this.#events.push(report);
+    }
   }
 
   // Ending
@@ -432,26 +388,8 @@ export class Peer {
     });
   }
 
-  #checkLife({ liveness, sender }: Live, now: number): void {
-    switch (liveness.due(now)) {
-      case 'dead':
-        this.#fail(
-          new USMPTimeoutError(`the ${this.#other} is silent: nothing came from it in time`, {
-            code: 'USMP_DEAD',
-          }),
-        );
-        break;
-      case 'ping':
-        liveness.pinged(now);
-        sender.queue.addUrgentPing();
-        this.#live(() => sender.pump(now));
-        break;
-      case undefined:
-    }
-  }
-
   /** The time to close is over: a BYE that is still queued goes out past the queue, if the transport takes it. */
-  #giveUpClosing({ session, sender }: Live): void {
+  #giveUpClosing({ session, sender }: Running): void {
     if (sender.queue.has('bye') && (this.#link || sender.isFree)) {
       this.#outbound.push(session.sealControl(FrameType.BYE).bytes);
     }
@@ -465,7 +403,7 @@ export class Peer {
   #end(event: PeerEvent): void {
     const state = this.#state;
     if (state.at === 'closed') return;
-    if (state.at === 'established' || state.at === 'closing') state.session.wipe();
+    if (state.at === 'established' || state.at === 'closing') state.running.session.wipe();
     this.#handshake.wipe();
     this.#state = { at: 'closed' };
     this.#events.push(event);

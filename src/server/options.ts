@@ -12,7 +12,7 @@ import { formatDeviceId, toDeviceId } from '../wire/device-id.js';
 type Key = string | Uint8Array;
 
 /** The key of a device (`aa:bb:cc:dd:ee:ff`), or nothing when it is unknown. */
-export type PskLookup = (deviceId: string) => Key | undefined | Promise<Key | undefined>;
+export type PskLookup = (deviceId: string) => Key | null | undefined | Promise<Key | null | undefined>;
 
 /** One key for all devices, one for each device id, or a function that finds it. */
 export type PskSource = Key | ReadonlyMap<string, Key> | Readonly<Record<string, Key>> | PskLookup;
@@ -66,7 +66,7 @@ export function checkServerOptions(options: ServerOptions): CheckedServerOptions
     port: checkPort('port', options.port ?? 9000, 0),
     protocol: checkChoice('protocol', options.protocol ?? 'tcp', PROTOCOLS),
     suite: checkChoice('suite', options.suite ?? DEFAULT_SUITE, SUITES),
-    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10),
+    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10, { min: 0.1 }),
     sessionTimeoutMs: checkSeconds('sessionTimeout', options.sessionTimeout ?? 60),
     maxSessions: checkInteger('maxConnections', options.maxConnections ?? 100, 1, MAX_SESSIONS),
     maxSessionsPerAddress: checkInteger(
@@ -83,7 +83,7 @@ function pskFinder(source: PskSource): CheckedServerOptions['findPsk'] {
   if (typeof source === 'function') {
     return async (deviceId) => {
       const found = await source(formatDeviceId(deviceId));
-      return found === undefined ? undefined : toPsk(found);
+      return found === undefined || found === null ? undefined : toPsk(found);
     };
   }
   if (typeof source === 'string' || source instanceof Uint8Array) {

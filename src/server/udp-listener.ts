@@ -1,6 +1,6 @@
 /**
  * Takes in devices over UDP: one socket for all, told apart by address and port. A HELLO without a valid cookie is
- * answered without keeping any state (protocol §2.3, §7.1, §7.2).
+ * answered without keeping any state (protocol §2.5, §7.1, §7.2).
  */
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
@@ -115,7 +115,7 @@ export async function listenUdp(
         return;
       }
     } catch {
-      return; // not a frame: dropped (protocol §4.4)
+      return; // not a frame: dropped (protocol §4.6)
     }
     if (frame.type === FrameType.HELLO_ACK) party?.beginning?.channel.receive(datagram);
     (party?.session ?? party?.beginning)?.channel.receive(datagram);

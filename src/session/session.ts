@@ -71,8 +71,8 @@ export class Session {
   #rx: Receiving;
   /** The receiving key from before the last REKEY, until the first frame under the new one (protocol §3.8). */
   #oldRx: Receiving | undefined;
-  /** `initiated`: this side sent REKEY and has seen no frame under the new keys yet. */
-  #rekey: 'settled' | 'initiated' = 'settled';
+  /** `unsettled`: the keys changed and no frame under the new ones has come yet; `wiped`: there are no keys. */
+  #keys: 'settled' | 'unsettled' | 'wiped' = 'settled';
 
   constructor(options: SessionOptions) {
     this.sessionId = options.sessionId;
@@ -86,7 +86,7 @@ export class Session {
 
   /** Whether `sealRekey` may be called: a second REKEY before the first was answered could cross. */
   get canRekey(): boolean {
-    return this.#rekey === 'settled';
+    return this.#keys === 'settled';
   }
 
   /**
@@ -110,7 +110,6 @@ export class Session {
     const frame = this.#seal(FrameType.REKEY, salt);
     const { initiatorTx, initiatorRx } = deriveRekeyedKeys(this.#tx.key, this.#rx.key, salt, this.sessionId);
     this.#moveTo(initiatorTx, initiatorRx);
-    this.#rekey = 'initiated';
     return frame;
   }
 
@@ -127,6 +126,7 @@ export class Session {
    * @throws SequenceError, CryptoError or PayloadError when it is not an authentic frame of the peer.
    */
   open(frame: Frame): Opened {
+    this.#requireKeys();
     const { receiving, plaintext, repeat } = this.#authenticate(frame);
     const { type, seq } = frame;
     const content: Content = repeat ? { kind: 'repeat' } : this.#accept(receiving, type, seq, plaintext);
@@ -135,12 +135,14 @@ export class Session {
 
   /** Overwrites the keys. The session is unusable afterwards. */
   wipe(): void {
+    this.#keys = 'wiped';
     this.#tx.key.wipe();
     this.#rx.key.wipe();
     this.#oldRx?.key.wipe();
   }
 
   #seal(type: FrameType, plaintext: Uint8Array): SealedFrame {
+    this.#requireKeys();
     const { key } = this.#tx;
     const seq = this.#tx.nextSeq;
     if (seq >= SEQ_END) {
@@ -156,6 +158,11 @@ export class Session {
     );
     const bytes = encodeFrame({ type, seq, payload: concat(nonce, sealed) });
     return { type, seq, bytes, utackMac: this.#transport === 'udp' ? utackMac(key, type, seq) : EMPTY };
+  }
+
+  #requireKeys(): void {
+    if (this.#keys === 'wiped')
+      throw new CryptoError('the keys of this session were wiped', { fault: 'local' });
   }
 
   #nonce(seq: number): Uint8Array {
@@ -208,8 +215,9 @@ export class Session {
       const result = this.#reassembly.add(plaintext, seq, type === FrameType.DATA);
       return result.kind === 'broken' ? { kind: 'violation', error: result.error } : result;
     }
+    // Over UDP only the broken message is given up (protocol §3.4): the control frame itself counts.
     const interrupted = this.#reassembly.interrupt();
-    if (interrupted) return { kind: 'violation', error: interrupted };
+    if (interrupted && this.#transport === 'tcp') return { kind: 'violation', error: interrupted };
     switch (type) {
       case FrameType.PING:
         return { kind: 'ping' };
@@ -252,11 +260,12 @@ export class Session {
     this.#oldRx?.key.wipe();
     this.#oldRx = this.#rx;
     this.#rx = { key: rxKey, order: this.#newOrder() };
+    this.#keys = 'unsettled';
   }
 
   #settleRekey(): void {
     this.#oldRx?.key.wipe();
     this.#oldRx = undefined;
-    this.#rekey = 'settled';
+    this.#keys = 'settled';
   }
 }

@@ -1,5 +1,5 @@
 /** Cuts a byte stream into frames (protocol §1), holding back at most one incomplete frame of 491 bytes. */
-import { EMPTY, concat } from './bytes.js';
+import { EMPTY, concat, copyOf } from './bytes.js';
 import { checkHeader, decodeFrame, type Frame } from './frame.js';
 
 export class Deframer {
@@ -19,6 +19,6 @@ export class Deframer {
       rest = rest.subarray(size);
       yield frame;
     }
-    this.#held = rest.slice();
+    this.#held = copyOf(rest);
   }
 }

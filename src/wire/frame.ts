@@ -1,6 +1,6 @@
 /** One frame, to bytes and back (protocol §1). */
 import { CRCError, FrameError, MagicError, PayloadError, VersionError } from '../errors.js';
-import { viewOf } from './bytes.js';
+import { copyOf, viewOf } from './bytes.js';
 import {
   AAD_BYTES,
   HEADER_BYTES,
@@ -83,7 +83,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     throw new FrameError(`${bytes.length} bytes that are not one whole frame`);
   }
   const view = viewOf(bytes);
-  const payload = bytes.slice(HEADER_BYTES);
+  const payload = copyOf(bytes, HEADER_BYTES);
   if (crc16(bytes.subarray(0, AAD_BYTES), payload) !== view.getUint16(AAD_BYTES, true)) {
     throw new CRCError('a frame was damaged on its way (CRC mismatch)');
   }

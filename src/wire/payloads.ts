@@ -1,6 +1,6 @@
 /** The payloads of the handshake's frames (protocol §1, §2). */
 import { PayloadError } from '../errors.js';
-import { concat } from './bytes.js';
+import { concat, copyOf } from './bytes.js';
 import {
   COOKIE_BYTES,
   DEVICE_ID_BYTES,
@@ -17,7 +17,7 @@ function split(name: string, payload: Uint8Array, ...sizes: readonly number[]): 
     throw new PayloadError(`${name} with ${payload.length} payload bytes; ${expected} expected`);
   }
   let at = 0;
-  return sizes.map((size) => payload.slice(at, (at += size)));
+  return sizes.map((size) => copyOf(payload, at, (at += size)));
 }
 
 export interface Hello {

@@ -1,5 +1,5 @@
 /** The acknowledgement of a datagram (protocol §4.1). The mac is computed elsewhere: this room knows no keys. */
-import { concat, viewOf } from './bytes.js';
+import { concat, copyOf, viewOf } from './bytes.js';
 import { UTACK_BYTES, UTACK_MAC_BYTES } from './constants.js';
 
 export interface Utack {
@@ -33,5 +33,5 @@ export function decodeUtack(datagram: Uint8Array): Utack | undefined {
   if (datagram.length !== UTACK_BYTES && datagram.length !== UTACK_BYTES + UTACK_MAC_BYTES) return undefined;
   const view = viewOf(datagram);
   const head = { type: view.getUint8(2), seq: view.getUint32(3, true) };
-  return datagram.length === UTACK_BYTES ? head : { ...head, mac: datagram.slice(UTACK_BYTES) };
+  return datagram.length === UTACK_BYTES ? head : { ...head, mac: copyOf(datagram, UTACK_BYTES) };
 }

@@ -1,0 +1,38 @@
+/** What happens to the session, as flows hear of it on the second output of `usmp in`. */
+import { AuthError, type ConnectionState, type USMPError } from '../../src/index.js';
+import { reasonText, type Translate } from './text.js';
+
+export interface SessionEvent {
+  readonly event: 'connected' | 'reconnected' | 'disconnected' | 'auth-failed' | 'queue-full';
+  /** Why, in words, and as a code for programs. */
+  readonly reason?: string;
+  readonly code?: string;
+  /** Seconds until the next attempt to connect. */
+  readonly retryIn?: number;
+}
+
+const isAuthFailure = (error: USMPError): boolean =>
+  error instanceof AuthError || error.code === 'USMP_PSK_REJECTED';
+
+/** @returns undefined for a state that flows need not hear of. */
+export function eventOf(state: ConnectionState, hadSession: boolean, t: Translate): SessionEvent | undefined {
+  switch (state.at) {
+    case 'established':
+      return { event: hadSession ? 'reconnected' : 'connected' };
+    case 'waiting':
+      return {
+        event: isAuthFailure(state.reason) ? 'auth-failed' : 'disconnected',
+        reason: reasonText(t, state.reason),
+        code: state.reason.code,
+        retryIn: Math.round(state.retryInMs / 1000),
+      };
+    case 'idle':
+      return { event: 'disconnected', reason: t('status.disconnected'), code: 'USMP_STOPPED' };
+    default:
+      return undefined;
+  }
+}
+
+export function queueFull(error: USMPError): SessionEvent {
+  return { event: 'queue-full', reason: error.message, code: error.code };
+}

@@ -1,0 +1,122 @@
+/** An established session at work: what its frames mean, its sign of life, and its sending half (protocol §3). */
+import { ConnectionClosedError, USMPError, USMPTimeoutError } from '../errors.js';
+import type { DatagramLink } from '../link/datagram-link.js';
+import type { Session } from '../session/session.js';
+import { FrameType, isSealed } from '../wire/constants.js';
+import { unexpected } from '../handshake/handshake.js';
+import type { Frame } from '../wire/frame.js';
+import { Liveness, type LivenessTimes } from './liveness.js';
+import { Sender, type SenderReport } from './sender.js';
+
+export type RunningReport =
+  | SenderReport
+  /** The first authenticated frame of the other side: only now is the session known to live (protocol §5.2). */
+  | { readonly type: 'proven' }
+  | { readonly type: 'message'; readonly data: Uint8Array }
+  /** The session is over: for this reason. */
+  | { readonly type: 'ended'; readonly error: USMPError };
+
+export interface RunningOptions {
+  readonly session: Session;
+  readonly times: LivenessTimes;
+  /** UDP: does the repeats. Over TCP there is none. */
+  readonly link: DatagramLink | undefined;
+  /** What to call the other side in words for people. */
+  readonly other: string;
+  readonly transmit: (bytes: Uint8Array) => void;
+  /** UDP: acknowledges an authenticated frame. */
+  readonly acknowledge: (frame: Frame, mac: Uint8Array) => void;
+  readonly report: (report: RunningReport) => void;
+}
+
+export class Running {
+  readonly session: Session;
+  readonly sender: Sender;
+  readonly #options: RunningOptions;
+  readonly #liveness: Liveness;
+  #proven = false;
+
+  constructor(options: RunningOptions, now: number) {
+    this.#options = options;
+    this.session = options.session;
+    this.#liveness = new Liveness(options.times, now);
+    this.sender = new Sender({ ...options, liveness: this.#liveness });
+  }
+
+  get deadline(): number {
+    return this.#liveness.deadline;
+  }
+
+  /** @throws USMPError for what ends a TCP session and is dropped on UDP. */
+  receive(frame: Frame, now: number): void {
+    const { link, report } = this.#options;
+    if (!isSealed(frame.type)) throw unexpected(frame, 'a session frame');
+    const { content, utackMac } = this.session.open(frame);
+    if (link) this.#options.acknowledge(frame, utackMac());
+    this.#liveness.received(now);
+    if (!this.#proven) {
+      this.#proven = true;
+      report({ type: 'proven' });
+    }
+    // A sealed frame shows that the client has SESSION_OK, whether or not its UTACK arrived.
+    if (link?.answered(FrameType.SESSION_OK)) this.sender.pump(now);
+    switch (content.kind) {
+      case 'message':
+        report({ type: 'message', data: content.data });
+        break;
+      case 'ping':
+        this.#ping(now);
+        break;
+      case 'pong':
+        this.sender.pong(now);
+        break;
+      case 'bye':
+        this.#end(
+          new ConnectionClosedError(`the ${this.#options.other} ended the session (BYE)`, {
+            code: 'USMP_BYE',
+            fault: 'peer',
+          }),
+        );
+        break;
+      case 'rekey':
+        report({ type: 'rekeyed' });
+        break;
+      case 'fatal':
+        this.#end(content.error);
+        break;
+      case 'violation':
+        throw content.error;
+      case 'fragment':
+      case 'repeat':
+    }
+  }
+
+  tick(now: number): void {
+    switch (this.#liveness.due(now)) {
+      case 'dead':
+        this.#end(
+          new USMPTimeoutError(`the ${this.#options.other} is silent: nothing came from it in time`, {
+            code: 'USMP_DEAD',
+          }),
+        );
+        break;
+      case 'ping':
+        this.#liveness.pinged(now);
+        this.sender.queue.addUrgentPing();
+        this.sender.pump(now);
+        break;
+      case undefined:
+    }
+  }
+
+  #ping(now: number): void {
+    if (!this.sender.queue.addPong()) {
+      throw new USMPError(`the ${this.#options.other} sends PINGs without end`, { code: 'USMP_PING_FLOOD' });
+    }
+    this.sender.pump(now);
+  }
+
+  #end(error: USMPError): void {
+    this.#options.report({ type: 'ended', error });
+  }
+}

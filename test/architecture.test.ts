@@ -1,0 +1,177 @@
+/** The rooms of the engine and the doors between them: which file may import which. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, posix } from 'node:path';
+import { importsOf, type Import } from './support/imports.js';
+
+const ROOT = join(__dirname, '..');
+
+/** Which other rooms a room may import from; from itself it always may, the nodes excepted. */
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  check: ['errors'],
+  clock: ['errors'],
+  wire: ['errors'],
+  crypto: ['errors', 'wire'],
+  handshake: ['errors', 'wire', 'crypto'],
+  session: ['errors', 'wire', 'crypto'],
+  link: ['errors', 'wire', 'crypto'],
+  peer: ['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'session', 'link'],
+  client: ['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'session', 'link', 'peer'],
+  server: ['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'session', 'link', 'peer'],
+  index: [
+    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'session', 'link', 'peer'],
+    ...['client', 'server'],
+  ],
+  'nodes/shared': ['index'],
+  nodes: ['nodes/shared', 'index'],
+};
+
+const MAX_LINES = 400;
+/** Files that are longer by now, and how long they may be until each is two. */
+const EXCUSED: ReadonlyMap<string, number> = new Map([['src/peer/peer.ts', 480]]);
+
+/** The room of a file, given by its path from the root: `src/wire/frame.ts` is in `wire`. */
+function roomOf(path: string): string | undefined {
+  const [top, first, second] = path.split('/');
+  if (top === 'nodes') {
+    if (first === 'shared') return 'nodes/shared';
+    return second === undefined && /^usmp-.*\.ts$/.test(first ?? '') ? 'nodes' : undefined;
+  }
+  const room = second === undefined ? first?.replace(/\.ts$/, '') : first;
+  return top === 'src' && room !== undefined && room in DOORS ? room : undefined;
+}
+
+/** Why `path` may not import this, or undefined when it may. */
+function objection(path: string, { specifier, typeOnly }: Import): string | undefined {
+  const room = roomOf(path);
+  if (room === undefined) return 'the file belongs to no room';
+  if (specifier.startsWith('.')) {
+    const target = roomOf(posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts'));
+    if (target === undefined) return 'it leads to no room';
+    const open = DOORS[room]!.includes(target) || (target === room && room !== 'nodes');
+    return open ? undefined : `${room} has no door to ${target}`;
+  }
+  if (specifier === 'node-red' || specifier.startsWith('@node-red/')) {
+    if (path.startsWith('src/')) return 'the engine knows nothing of Node-RED';
+    return typeOnly ? undefined : 'only types of Node-RED may be imported, the runtime is handed in';
+  }
+  if (/^((node:)?crypto|@noble\/.*)$/.test(specifier)) {
+    return room === 'crypto' ? undefined : 'cryptography is named in src/crypto only';
+  }
+  return specifier.startsWith('node:') && isBuiltin(specifier)
+    ? undefined
+    : 'no such dependency is agreed on';
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
+    .filter((path) => path.endsWith('.ts'))
+    .sort();
+}
+
+const FILES = [...filesUnder('src'), ...filesUnder('nodes')].map((path) => ({
+  path,
+  text: readFileSync(join(ROOT, path), 'utf8'),
+}));
+
+describe('the architecture', () => {
+  it('is kept by every import of every file', () => {
+    const broken = FILES.flatMap(({ path, text }) =>
+      importsOf(path, text).flatMap((each) => {
+        const why = objection(path, each);
+        return why === undefined ? [] : [`${path} imports ${each.specifier}: ${why}`];
+      }),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  it('has a room for every file, and a file for every room', () => {
+    assert.deepEqual(
+      FILES.filter(({ path }) => roomOf(path) === undefined),
+      [],
+    );
+    const used = new Set(FILES.map(({ path }) => roomOf(path)));
+    assert.deepEqual(
+      Object.keys(DOORS).filter((room) => !used.has(room)),
+      [],
+    );
+  });
+
+  it(`has no file of more than ${MAX_LINES} lines`, () => {
+    const long = FILES.flatMap(({ path, text }) => {
+      const lines = text.trimEnd().split('\n').length;
+      const allowed = EXCUSED.get(path) ?? MAX_LINES;
+      return lines > allowed ? [`${path} has ${lines} lines: it asks to be two files`] : [];
+    });
+    assert.deepEqual(long, []);
+  });
+});
+
+describe('the check of the architecture', () => {
+  const table: { path: string; imports: string; objects: RegExp | undefined }[] = [
+    { path: 'src/wire/frame.ts', imports: `import { a } from '../errors.js'`, objects: undefined },
+    { path: 'src/wire/frame.ts', imports: `import { a } from './crc16.js'`, objects: undefined },
+    {
+      path: 'src/wire/frame.ts',
+      imports: `import { a } from '../crypto/psk.js'`,
+      objects: /wire has no door to crypto/,
+    },
+    { path: 'src/wire/frame.ts', imports: `import type { a } from '../crypto/psk.js'`, objects: /no door/ },
+    { path: 'src/wire/frame.ts', imports: `export * from '../session/session.js'`, objects: /no door/ },
+    { path: 'src/wire/frame.ts', imports: `let a: import('../peer/peer.js').Peer`, objects: /no door/ },
+    { path: 'src/wire/frame.ts', imports: `await import('../peer/peer.js')`, objects: /no door/ },
+    { path: 'src/wire/frame.ts', imports: `require('../peer/peer.js')`, objects: /no door/ },
+    { path: 'src/wire/frame.ts', imports: `import a = require('../peer/peer.js')`, objects: /no door/ },
+    { path: 'src/wire/frame.ts', imports: `await import(somewhere)`, objects: /no such dependency/ },
+    { path: 'src/errors.ts', imports: `import './clock.js'`, objects: /errors has no door to clock/ },
+    {
+      path: 'src/server/options.ts',
+      imports: `import '../client/options.js'`,
+      objects: /server has no door to client/,
+    },
+    { path: 'src/peer/peer.ts', imports: `import '../index.js'`, objects: /peer has no door to index/ },
+    { path: 'src/peer/peer.ts', imports: `import '../../nodes/shared/text.js'`, objects: /no door to nodes/ },
+    { path: 'src/peer/peer.ts', imports: `import '../../test/support/hex.js'`, objects: /leads to no room/ },
+    {
+      path: 'src/crypto/aead.ts',
+      imports: `import { gcm } from '@noble/ciphers/aes.js'`,
+      objects: undefined,
+    },
+    { path: 'src/crypto/aead.ts', imports: `import 'node:crypto'`, objects: undefined },
+    { path: 'src/session/session.ts', imports: `import 'node:crypto'`, objects: /src\/crypto only/ },
+    { path: 'src/session/session.ts', imports: `import 'crypto'`, objects: /src\/crypto only/ },
+    {
+      path: 'src/session/session.ts',
+      imports: `import '@noble/hashes/hmac.js'`,
+      objects: /src\/crypto only/,
+    },
+    { path: 'src/link/tcp.ts', imports: `import 'node:net'`, objects: undefined },
+    { path: 'src/link/tcp.ts', imports: `import 'typescript'`, objects: /no such dependency/ },
+    {
+      path: 'src/client/options.ts',
+      imports: `import type { Node } from 'node-red'`,
+      objects: /nothing of Node-RED/,
+    },
+    { path: 'nodes/usmp-in.ts', imports: `import type { Node } from 'node-red'`, objects: undefined },
+    { path: 'nodes/usmp-in.ts', imports: `import { Node } from 'node-red'`, objects: /only types/ },
+    { path: 'nodes/usmp-in.ts', imports: `import '../src/index.js'`, objects: undefined },
+    { path: 'nodes/usmp-in.ts', imports: `import './shared/text.js'`, objects: undefined },
+    { path: 'nodes/usmp-in.ts', imports: `import './usmp-out.js'`, objects: /nodes has no door to nodes/ },
+    { path: 'nodes/usmp-in.ts', imports: `import '../src/client/options.js'`, objects: /no door to client/ },
+    { path: 'nodes/shared/text.ts', imports: `import './status.js'`, objects: undefined },
+    { path: 'nodes/shared/text.ts', imports: `import '../usmp-in.js'`, objects: /no door to nodes/ },
+    { path: 'src/stray.ts', imports: `import './errors.js'`, objects: /belongs to no room/ },
+  ];
+  for (const { path, imports, objects } of table) {
+    it(`${objects ? 'objects to' : 'allows'} ${imports} in ${path}`, () => {
+      const found = importsOf(path, imports);
+      assert.equal(found.length, 1);
+      const why = objection(path, found[0]!);
+      if (objects) assert.match(String(why), objects);
+      else assert.equal(why, undefined);
+    });
+  }
+});

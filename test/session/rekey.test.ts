@@ -1,0 +1,220 @@
+import assert from 'node:assert/strict';
+import { utackMac } from '../../src/crypto/proofs.js';
+import { deriveRekeyedKeys } from '../../src/crypto/schedule.js';
+import { Secret } from '../../src/crypto/secret.js';
+import { FrameType } from '../../src/wire/constants.js';
+import { seeded, seededRandom } from '../support/random.js';
+import {
+  deliver,
+  faultOf,
+  KEY_A,
+  KEY_B,
+  makePair,
+  makeSession,
+  messages,
+  onWire,
+  sealByHand,
+  SESSION_ID,
+  TRANSPORTS,
+} from '../support/sessions.js';
+import { ascii } from '../support/hex.js';
+
+const TEXT = ascii('hello');
+
+for (const transport of TRANSPORTS) {
+  describe(`REKEY over ${transport} (protocol §3.8)`, () => {
+    it('moves both sides to new keys and counts from 0 again', () => {
+      const { a, b } = makePair(transport);
+      const before = a.sealMessage(TEXT)[0]!;
+      deliver(b, before);
+      deliver(a, ...b.sealMessage(TEXT));
+      const rekey = a.sealRekey();
+      assert.deepEqual([rekey.type, rekey.seq], [FrameType.REKEY, 1]);
+      assert.deepEqual(deliver(b, rekey), [{ kind: 'rekey' }]);
+      const [fromA, fromB] = [a.sealMessage(TEXT)[0]!, b.sealMessage(TEXT)[0]!];
+      assert.deepEqual([fromA.seq, fromB.seq], [0, 0]);
+      assert.notDeepEqual(fromA.bytes, before.bytes);
+      assert.deepEqual(messages([...deliver(b, fromA), ...deliver(a, fromB)]), [TEXT, TEXT]);
+    });
+
+    it('may come from either side, many times over', () => {
+      const { a, b } = makePair(transport);
+      const random = seeded(11);
+      for (let round = 0; round < 40; round++) {
+        const [from, to] = random.below(2) ? [a, b] : [b, a];
+        assert.equal(from.canRekey, true, `round ${round}`);
+        assert.deepEqual(deliver(to, from.sealRekey()), [{ kind: 'rekey' }]);
+        const message = random.bytes(random.below(1809));
+        assert.deepEqual(messages(deliver(from, ...to.sealMessage(message))), [message]);
+        assert.deepEqual(messages(deliver(to, ...from.sealMessage(message))), [message]);
+      }
+    });
+
+    it('may not be sent again until the first frame under the new key has come', () => {
+      const { a, b } = makePair(transport);
+      const old = b.sealMessage(TEXT);
+      assert.equal(a.canRekey, true);
+      deliver(b, a.sealRekey());
+      assert.equal(a.canRekey, false);
+      deliver(a, ...old);
+      assert.equal(a.canRekey, false);
+      deliver(a, ...b.sealMessage(TEXT));
+      assert.equal(a.canRekey, true);
+    });
+
+    it('lets frames that were under way arrive under the old key and in the old order', () => {
+      const { a, b } = makePair(transport);
+      deliver(a, ...b.sealMessage(TEXT));
+      const underWay = [
+        ...b.sealMessage(new Uint8Array(1000)),
+        b.sealControl(FrameType.PING),
+        ...b.sealMessage(TEXT),
+      ];
+      // REKEY is sent in the middle of the first message.
+      deliver(a, underWay[0]!);
+      const rekey = a.sealRekey();
+      const contents = deliver(a, ...underWay.slice(1));
+      assert.deepEqual(
+        contents.map(({ kind }) => kind),
+        ['fragment', 'message', 'ping', 'message'],
+      );
+      assert.deepEqual(messages(contents), [new Uint8Array(1000), TEXT]);
+      deliver(b, rekey);
+      assert.deepEqual(messages(deliver(a, ...b.sealMessage(TEXT))), [TEXT]);
+    });
+
+    it('lets the old key go with the first frame under the new one', () => {
+      const { a, b } = makePair(transport);
+      const late = b.sealMessage(TEXT)[0]!;
+      deliver(b, a.sealRekey());
+      deliver(a, ...b.sealMessage(TEXT));
+      assert.throws(() => a.open(onWire(late)), { name: /^(CryptoError|SequenceError)$/ });
+    });
+
+    it('does not take a forged frame for the first under the new key', () => {
+      const { a, b } = makePair(transport);
+      const late = b.sealMessage(TEXT)[0]!;
+      a.sealRekey();
+      const forged = sealByHand({ key: KEY_A, type: FrameType.PING, seq: 0 });
+      assert.throws(() => a.open(forged), { name: 'CryptoError' });
+      assert.equal(a.canRekey, false);
+      assert.deepEqual(messages(deliver(a, late)), [TEXT]);
+    });
+
+    it('ends the session on both sides when two cross, by the name USMP_REKEY_CROSSED', () => {
+      const { a, b } = makePair(transport);
+      const [fromA, fromB] = [a.sealRekey(), b.sealRekey()];
+      for (const content of [...deliver(a, fromB), ...deliver(b, fromA)]) {
+        assert.equal(faultOf(content, 'fatal').code, 'USMP_REKEY_CROSSED');
+      }
+    });
+
+    it('does not cross with a REKEY that is sealed under the new key already', () => {
+      const { a, b } = makePair(transport);
+      assert.deepEqual(deliver(b, a.sealRekey()), [{ kind: 'rekey' }]);
+      deliver(b, ...a.sealMessage(TEXT));
+      assert.equal(b.canRekey, true);
+      assert.deepEqual(deliver(a, b.sealRekey()), [{ kind: 'rekey' }]);
+      assert.deepEqual(messages(deliver(b, ...a.sealMessage(TEXT))), [TEXT]);
+      assert.deepEqual(messages(deliver(a, ...b.sealMessage(TEXT))), [TEXT]);
+    });
+
+    for (const size of [0, 31, 33]) {
+      it(`is a violation with a salt of ${size} bytes, and changes no key`, () => {
+        const { a, b } = makePair(transport);
+        const plaintext = new Uint8Array(size);
+        const content = b.open(sealByHand({ key: KEY_A, type: FrameType.REKEY, seq: 0, plaintext })).content;
+        assert.match(String(faultOf(content, 'violation')), /^PayloadError: .*salt/);
+        const next = sealByHand({ key: KEY_A, type: FrameType.DATA, seq: 1, plaintext: TEXT });
+        assert.deepEqual(b.open(next).content, { kind: 'message', data: TEXT });
+        assert.deepEqual(messages(deliver(a, ...b.sealMessage(TEXT))), [TEXT]);
+      });
+    }
+
+    it('wipes the old sending key at once and the old receiving key once it is of no more use', () => {
+      const zero = new Uint8Array(32);
+      const keys = { txKey: new Secret(KEY_A), rxKey: new Secret(KEY_B) };
+      const a = makeSession({ transport, ...keys });
+      const { b } = makePair(transport);
+      deliver(b, a.sealRekey());
+      assert.deepEqual([keys.txKey.bytes, keys.rxKey.bytes], [zero, KEY_B]);
+      deliver(a, b.sealControl(FrameType.PING));
+      assert.deepEqual([keys.txKey.bytes, keys.rxKey.bytes], [zero, zero]);
+    });
+
+    it('wipes the old keys of the side that receives it in the same way', () => {
+      const zero = new Uint8Array(32);
+      const keys = { txKey: new Secret(KEY_B), rxKey: new Secret(KEY_A) };
+      const b = makeSession({ transport, ...keys });
+      const { a } = makePair(transport);
+      deliver(b, a.sealRekey());
+      assert.deepEqual([keys.txKey.bytes, keys.rxKey.bytes], [zero, KEY_A]);
+      deliver(b, a.sealControl(FrameType.PING));
+      assert.deepEqual([keys.txKey.bytes, keys.rxKey.bytes], [zero, zero]);
+    });
+  });
+}
+
+describe('REKEY over tcp', () => {
+  it('keeps to the old numbers for frames that were under way: none is left out or taken twice', () => {
+    const { a, b } = makePair('tcp');
+    const [first, second, third] = [1, 2, 3].map(() => b.sealControl(FrameType.PONG));
+    deliver(a, first!);
+    a.sealRekey();
+    for (const frame of [first!, third!]) assert.throws(() => a.open(onWire(frame)), { name: /Error$/ });
+    assert.deepEqual(deliver(a, second!, third!), [{ kind: 'pong' }, { kind: 'pong' }]);
+  });
+});
+
+describe('REKEY over udp', () => {
+  it('is acknowledged, and so are its repeats, with the mac of the old key', () => {
+    const { a, b } = makePair('udp');
+    const rekey = a.sealRekey();
+    const [first, again] = [b.open(onWire(rekey)), b.open(onWire(rekey))];
+    assert.deepEqual([first.content.kind, again.content.kind], ['rekey', 'repeat']);
+    assert.deepEqual([first.utackMac(), again.utackMac()], [rekey.utackMac, rekey.utackMac]);
+    assert.deepEqual(messages(deliver(b, ...a.sealMessage(TEXT))), [TEXT]);
+  });
+
+  it('lets frames under the old key be acknowledged under either key, and under no other (protocol §7.5)', () => {
+    // The same random bytes as the session draws its salt from give the new key.
+    const salt = seededRandom(1)(32);
+    const [oldTx, oldRx] = [new Secret(KEY_A), new Secret(KEY_B)];
+    const { initiatorTx, initiatorRx } = deriveRekeyedKeys(oldTx, oldRx, salt, SESSION_ID);
+    const { a } = makePair('udp');
+    const data = a.sealMessage(TEXT)[0]!;
+    const rekey = a.sealRekey();
+    for (const frame of [data, rekey]) {
+      const accepted = (key: Secret): boolean => a.acknowledges(utackMac(key, frame.type, frame.seq), frame);
+      assert.deepEqual([oldTx, initiatorTx, oldRx, initiatorRx].map(accepted), [true, true, false, false]);
+    }
+  });
+
+  it('takes repeats of frames that were under way for repeats, not for new ones', () => {
+    const { a, b } = makePair('udp');
+    const early = b.sealMessage(TEXT)[0]!;
+    deliver(a, early);
+    a.sealRekey();
+    const again = a.open(onWire(early));
+    assert.equal(again.content.kind, 'repeat');
+    assert.deepEqual(again.utackMac(), early.utackMac);
+  });
+});
+
+describe('a session whose keys are changing or gone', () => {
+  it('may not be rekeyed by the side that answered, until a frame under the new keys has come', () => {
+    const { a, b } = makePair('udp');
+    deliver(b, a.sealRekey());
+    assert.equal(b.canRekey, false);
+    deliver(b, ...a.sealMessage(TEXT));
+    assert.equal(b.canRekey, true);
+  });
+
+  it('neither seals nor opens once it was wiped', () => {
+    const { a, b } = makePair('tcp');
+    const [frame] = b.sealMessage(TEXT);
+    a.wipe();
+    assert.throws(() => a.sealMessage(TEXT), { name: 'CryptoError' });
+    assert.throws(() => deliver(a, frame!), { name: 'CryptoError' });
+  });
+});

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { formatDeviceId, toDeviceId } from '../../src/wire/device-id.js';
+import { hex } from '../support/hex.js';
+
+const ID = hex('a4cf1200000b');
+
+describe('toDeviceId', () => {
+  for (const written of ['a4:cf:12:00:00:0b', 'A4:CF:12:00:00:0B', 'a4-cf-12-00-00-0b', 'a4cf1200000b']) {
+    it(`reads ${written}`, () => {
+      assert.deepEqual(toDeviceId(written), ID);
+    });
+  }
+
+  it('takes six bytes as they are, as a copy', () => {
+    const given = Uint8Array.from(ID);
+    const taken = toDeviceId(given);
+    given.fill(0);
+    assert.deepEqual(taken, ID);
+    assert.deepEqual(toDeviceId(Buffer.from(ID)), ID);
+  });
+
+  const refused = [
+    { why: 'no text', value: '' },
+    { why: 'five pairs', value: 'a4:cf:12:00:00' },
+    { why: 'seven pairs', value: 'a4:cf:12:00:00:01:02' },
+    { why: 'a digit that is none', value: 'a4:cf:12:00:00:0g' },
+    { why: 'a digit alone', value: 'a4:cf:12:0:00:01' },
+    { why: 'two colons', value: 'a4::cf:12:00:00:01' },
+    { why: 'a colon at the end', value: 'a4:cf:12:00:00:01:' },
+    { why: 'white space', value: ' a4:cf:12:00:00:01' },
+    { why: 'five bytes', value: new Uint8Array(5) },
+    { why: 'seven bytes', value: new Uint8Array(7) },
+    { why: 'a number', value: 7 },
+    { why: 'null', value: null },
+    { why: 'nothing', value: undefined },
+    { why: 'an object', value: {} },
+  ];
+  for (const { why, value } of refused) {
+    it(`refuses ${why}, naming deviceId`, () => {
+      assert.throws(() => toDeviceId(value), { name: 'ArgumentError', field: 'deviceId', fault: 'local' });
+    });
+  }
+});
+
+describe('formatDeviceId', () => {
+  it('writes six lower-case pairs with colons', () => {
+    assert.equal(formatDeviceId(ID), 'a4:cf:12:00:00:0b');
+  });
+});
