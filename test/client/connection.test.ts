@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { USMPConnection, type ConnectionOptions, type ConnectionState } from '../../src/client/connection.js';
+import { USMPConnection, type ConnectionState } from '../../src/client/connection.js';
+import type { ConnectionOptions } from '../../src/client/connection-options.js';
 import { FakeClock, settle } from '../support/clock.js';
 import { MemoryGateway, PSK } from '../support/memory-gateway.js';
 

@@ -32,6 +32,8 @@ export interface DuoOptions {
   readonly serverTimes?: Partial<PeerTimes>;
   /** What the server has for the device; undefined when it does not know it. */
   readonly serverPsk?: Uint8Array | undefined;
+  /** Whether the server's side looks the key up at once; otherwise `providePsk` does, when the test wants it. */
+  readonly findsPsk?: boolean;
   /** UDP: answer the first HELLO with HELLO_RETRY, as gateways do. */
   readonly asksCookie?: boolean;
   readonly seed?: number;
@@ -256,7 +258,7 @@ export class Duo {
       for (const bytes of outbound) this.#transmit(end, bytes);
       for (const event of events) {
         end.events.push(event);
-        if (event.type === 'pskWanted') this.#providePsk(end);
+        if (event.type === 'pskWanted' && this.#options.findsPsk !== false) this.providePsk();
         if (event.type === 'closed' && this.transport === 'tcp') {
           this.#flying.push({
             kind: 'end',
@@ -268,9 +270,10 @@ export class Duo {
     }
   }
 
-  #providePsk(end: End): void {
-    const psk = 'serverPsk' in this.#options ? this.#options.serverPsk : PSK;
-    end.peer.providePsk(psk && new Secret(psk), this.now);
+  /** Answers the server's question for the key. */
+  providePsk(psk = 'serverPsk' in this.#options ? this.#options.serverPsk : PSK): void {
+    this.server.peer.providePsk(psk && new Secret(psk), this.now);
+    this.collect(this.server);
   }
 
   #transmit(end: End, bytes: Uint8Array): void {

@@ -1,0 +1,234 @@
+/**
+ * The editor side of the nodes, read as files: every text comes from a catalogue, and every catalogue is complete in
+ * every language.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.resolve(__dirname, '../..');
+const locales = path.join(root, 'nodes/locales');
+const MODULE = 'node-red-contrib-usmp';
+const REFERENCE = 'en-US';
+const CORE_MESSAGES = '@node-red/nodes/locales/en-US/messages.json';
+const LANGUAGES = ['en-US', 'de', 'ja', 'zh-CN'];
+
+/** Each node set and the node type that it registers. */
+const TYPES: Record<string, string> = {
+  'usmp-client': 'usmp-client',
+  'usmp-in': 'usmp in',
+  'usmp-out': 'usmp out',
+  'usmp-ping': 'usmp ping',
+};
+const SETS = Object.keys(TYPES);
+
+type Catalogue = Map<string, string>;
+
+const read = (...parts: string[]): string => readFileSync(path.join(root, ...parts), 'utf8');
+
+/** A catalogue's texts by their dotted keys. */
+function flatten(value: unknown, prefix = ''): [string, string][] {
+  if (typeof value === 'string') return [[prefix, value]];
+  return Object.entries(value as Record<string, unknown>).flatMap(([key, inner]) =>
+    flatten(inner, prefix === '' ? key : `${prefix}.${key}`),
+  );
+}
+
+const catalogue = (language: string, set: string): Catalogue =>
+  new Map(flatten(JSON.parse(read('nodes/locales', language, `${set}.json`))));
+
+const html = (set: string): string => read('nodes', `${set}.html`);
+const template = (set: string): string =>
+  /<script type="text\/html"[^>]*>([^]*?)<\/script>/.exec(html(set))?.[1] ?? '';
+const script = (set: string): string =>
+  /<script type="text\/javascript">([^]*?)<\/script>/.exec(html(set))?.[1] ?? '';
+
+const matches = (text: string, pattern: RegExp): string[] =>
+  Array.from(text.matchAll(pattern), (match) => match[1] ?? match[0]);
+const placeholders = (text: string): string[] => matches(text, /__(\w+?)__/g).sort();
+const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort();
+
+/** The keys that an editor file asks for, as `namespace:key`. */
+function keysUsed(set: string): string[] {
+  const qualify = (key: string): string => (key.includes(':') ? key : `${MODULE}/${set}:${key}`);
+  const attributes = matches(template(set), /data-i18n="([^"]*)"/g)
+    .flatMap((value) => value.split(';'))
+    .map((value) => qualify(value.replace(/^\[[\w-]+\]/, '')));
+  const calls = matches(script(set), /(?:RED|this|node)\._\(\s*'([\w./:-]+)'/g)
+    .filter((key) => !key.endsWith(':'))
+    .map(qualify);
+  const literals = matches(script(set), new RegExp(`'(${set}\\.[\\w.]+)'`, 'g'))
+    .filter((key) => !key.endsWith('.svg'))
+    .map(qualify);
+  return sorted([...attributes, ...calls, ...literals]);
+}
+
+/** A catalogue of this package or of Node-RED's own nodes. */
+function catalogueOf(namespace: string): Catalogue {
+  if (namespace.startsWith(`${MODULE}/`)) return catalogue(REFERENCE, namespace.slice(MODULE.length + 1));
+  assert.equal(namespace, 'node-red', 'a namespace that is neither ours nor that of the core nodes');
+  return new Map(flatten(JSON.parse(readFileSync(require.resolve(CORE_MESSAGES), 'utf8'))));
+}
+
+/** The keys below `usmp.` that the runtime asks for by name. */
+function keysOfRuntime(): string[] {
+  const files = readdirSync(path.join(root, 'nodes'), { recursive: true, encoding: 'utf8' });
+  return sorted(
+    files
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => matches(read('nodes', file), /\bt\(\s*'([\w.]+)'/g)),
+  );
+}
+
+/** The error codes that a client of the engine can come upon. */
+function clientErrorCodes(): string[] {
+  const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .map((file) => file.split(path.sep).join('/'))
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('server/') && file !== 'handshake/server.ts');
+  const codes = files.flatMap((file) => matches(read('src', file), /'(USMP_[A-Z0-9_]+)'/g));
+  return sorted(codes).filter((code) => code !== 'USMP_ERROR');
+}
+
+describe('catalogues', () => {
+  it('exist for the expected languages', () => {
+    assert.deepEqual(readdirSync(locales).sort(), sorted(LANGUAGES));
+  });
+
+  for (const language of LANGUAGES) {
+    describe(language, () => {
+      it('has texts and help for every node set, and nothing else', () => {
+        const expected = SETS.flatMap((set) => [`${set}.html`, `${set}.json`]);
+        assert.deepEqual(readdirSync(path.join(locales, language)).sort(), sorted(expected));
+      });
+
+      for (const set of SETS) {
+        it(`${set} has the keys and placeholders of ${REFERENCE}, and no blank text`, () => {
+          const reference = catalogue(REFERENCE, set);
+          const texts = catalogue(language, set);
+          assert.deepEqual(sorted(texts.keys()), sorted(reference.keys()));
+          for (const [key, text] of texts) {
+            assert.notEqual(text.trim(), '', key);
+            assert.deepEqual(placeholders(text), placeholders(reference.get(key) ?? ''), key);
+          }
+        });
+
+        it(`${set} has help with the sections of ${REFERENCE}`, () => {
+          const help = read('nodes/locales', language, `${set}.html`);
+          const reference = read('nodes/locales', REFERENCE, `${set}.html`);
+          assert.deepEqual(matches(help, /data-help-name="([^"]*)"/g), [TYPES[set]]);
+          const tags = (text: string): string[] => matches(text, /<(\/?(?:h3|h4|p|ul|li|dl|dt|dd))\b/g);
+          assert.deepEqual(tags(help), tags(reference));
+        });
+      }
+    });
+  }
+
+  it('have every text that the runtime asks for', () => {
+    const keys = keysOfRuntime();
+    assert.ok(keys.includes('status.connected'));
+    const texts = catalogue(REFERENCE, 'usmp-client');
+    assert.deepEqual(
+      keys.filter((key) => !texts.has(`usmp.${key}`)),
+      [],
+    );
+  });
+
+  it('have words for the reason of every error that a client can come upon', () => {
+    const codes = clientErrorCodes();
+    assert.ok(codes.length > 30, `only ${codes.length} codes found`);
+    const texts = catalogue(REFERENCE, 'usmp-client');
+    const missing = codes.filter((code) => !texts.has(`usmp.reason.${code}`));
+    assert.deepEqual(missing, []);
+  });
+});
+
+describe('editor files', () => {
+  for (const set of SETS) {
+    describe(`${set}.html`, () => {
+      it('asks for texts that exist', () => {
+        const missing = keysUsed(set).filter((used) => {
+          const [namespace = '', key = ''] = used.split(':');
+          return !catalogueOf(namespace).has(key);
+        });
+        assert.deepEqual(missing, []);
+      });
+
+      it('uses every text that its catalogue has for it', () => {
+        const used = new Set(keysUsed(set));
+        const unused = [...catalogue(REFERENCE, set).keys()]
+          .filter((key) => key.startsWith(`${set}.`))
+          .filter((key) => !used.has(`${MODULE}/${set}:${key}`));
+        assert.deepEqual(unused, []);
+      });
+
+      it('has no text of its own in the dialog', () => {
+        const words = template(set)
+          .replace(/<[^>]*>/g, '\n')
+          .split('\n')
+          .filter((line) => /[\p{L}\p{N}]/u.test(line));
+        assert.deepEqual(words, []);
+        assert.doesNotMatch(template(set), /\s(?:title|placeholder|aria-label|alt)="/);
+      });
+
+      it('labels every field, and names every button', () => {
+        const dialog = template(set);
+        const fields = matches(dialog, /<(?:input|select)\b[^>]*?\bid="([^"]*)"/g);
+        const labelled = matches(dialog, /<label\b[^>]*?\bfor="([^"]*)"/g);
+        assert.deepEqual(sorted(fields), sorted(labelled));
+        for (const button of matches(dialog, /<button\b[^>]*>/g)) {
+          const id = /\bid="([^"]*)"/.exec(button)?.[1];
+          // The title of this one depends on whether the PSK is shown; the script sets it.
+          if (id === 'usmp-client-psk-show') continue;
+          assert.match(button, /\[title\][^;"]+;\[aria-label\]/, id);
+        }
+      });
+
+      it('registers its type, with a field in the dialog for each property', () => {
+        const code = script(set);
+        assert.ok(code.includes(`RED.nodes.registerType('${TYPES[set] ?? ''}', {`));
+        assert.ok(html(set).includes(`data-template-name="${TYPES[set] ?? ''}"`));
+        const defaults = /\n( *)defaults: \{\n([^]*?)\n\1\}/.exec(code);
+        assert.ok(defaults);
+        const names = matches(defaults[2] ?? '', new RegExp(`^${defaults[1] ?? ''}  (\\w+): \\{`, 'gm'));
+        assert.ok(names.length >= 2);
+        const prefix = set === 'usmp-client' ? 'node-config-input-' : 'node-input-';
+        for (const name of names) assert.ok(template(set).includes(`id="${prefix}${name}"`), name);
+      });
+
+      it('takes its colours from the theme', () => {
+        const styles = matches(html(set), /<style>([^]*?)<\/style>/g).join('\n');
+        assert.doesNotMatch(styles + template(set), /#[0-9a-f]{3,8}\b|rgba?\(/i);
+      });
+
+      it('keeps its styles to itself', () => {
+        const styles = matches(html(set), /<style>([^]*?)<\/style>/g).join('\n');
+        const selectors = matches(styles, /([^{}]+)\{[^{}]*\}/g).flatMap((list) => list.split(','));
+        for (const selector of selectors) assert.match(selector.trim(), new RegExp(`^\\.${set}-`));
+      });
+    });
+  }
+});
+
+describe('icons', () => {
+  const folder = path.join(root, 'icons');
+  const icons = readdirSync(folder);
+
+  it('are those that the nodes name', () => {
+    const named = SETS.flatMap((set) => matches(script(set), /icon: '([^']+)'/g));
+    assert.deepEqual(sorted(icons), sorted(named));
+  });
+
+  for (const icon of icons) {
+    it(`${icon} is 40 by 60, white on transparent`, () => {
+      const svg = readFileSync(path.join(folder, icon), 'utf8');
+      assert.match(
+        svg,
+        /^<svg width="40" height="60" viewBox="0 0 40 60" xmlns="http:\/\/www\.w3\.org\/2000\/svg">/,
+      );
+      assert.deepEqual(
+        sorted(matches(svg, /(?:fill|stroke)="([^"]*)"/g)).filter((paint) => paint !== 'none'),
+        ['#fff'],
+      );
+    });
+  }
+});
