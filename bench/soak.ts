@@ -100,7 +100,13 @@ async function killAndRestart(protocol: Protocol): Promise<void> {
   const established = (): Promise<void> =>
     new Promise((resolve) => {
       if (connection.state.at === 'established') resolve();
-      else connection.on('state', ({ at }) => at === 'established' && resolve());
+      else {
+        connection.on('state', function listen({ at }) {
+          if (at !== 'established') return;
+          connection.off('state', listen);
+          resolve();
+        });
+      }
     });
   connection.start();
   await established();

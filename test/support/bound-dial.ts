@@ -1,0 +1,60 @@
+/** A client's UDP transport on a port of the test's choice, whose datagrams can be looked at, and that can crash. */
+import type { Socket } from 'node:dgram';
+import { systemEnvironment, type ClientEnvironment } from '../../src/client/options.js';
+import type { Dial } from '../../src/link/transport.js';
+import type { Loopback } from './loopback.js';
+
+export class BoundDial {
+  readonly sent: Uint8Array[] = [];
+  readonly received: Uint8Array[] = [];
+  #socket: Socket | undefined;
+  #crash: () => void = () => undefined;
+
+  constructor(
+    readonly loopback: Loopback,
+    readonly localPort: number,
+  ) {}
+
+  get environment(): ClientEnvironment {
+    return { ...systemEnvironment, dial: { ...systemEnvironment.dial, udp: this.#dial } };
+  }
+
+  /** Sends a datagram from the same address. */
+  inject(bytes: Uint8Array): void {
+    this.#socket?.send(bytes);
+  }
+
+  /** The device loses its power: nothing is sent, and its port is free. */
+  crash(): void {
+    this.#crash();
+  }
+
+  readonly #dial: Dial = ({ host, port }, handlers) => {
+    let open = true;
+    const close = (error?: Error): void => {
+      if (!open) return;
+      open = false;
+      this.#socket?.close(() => handlers.closed(error));
+    };
+    this.#crash = () => close(new Error('no power'));
+    void this.loopback.udpSocket(this.localPort).then((socket) => {
+      this.#socket = socket;
+      socket.on('error', () => undefined);
+      socket.on('message', (datagram: Buffer) => {
+        this.received.push(datagram);
+        handlers.data(datagram);
+      });
+      socket.connect(port, host, () => handlers.open());
+    });
+    return {
+      write: (bytes) => {
+        this.sent.push(Uint8Array.from(bytes));
+        if (open) this.#socket?.send(bytes);
+        return true;
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+      close,
+    };
+  };
+}

@@ -1,0 +1,68 @@
+/** A real Node-RED in a process of its own, with this package loaded from its folder. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { start, type RunningProcess } from './process.js';
+
+const root = path.resolve(__dirname, '../..');
+
+export interface NodeRedOptions {
+  /** Flows, credentials and context live here, also over a restart. */
+  readonly userDir: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly settings?: object;
+}
+
+export interface NodeRedProcess extends RunningProcess {
+  readonly base: string;
+  deploy(flows: object[], type?: 'full' | 'nodes' | 'flows'): Promise<void>;
+}
+
+export async function startNodeRed({
+  userDir,
+  env = {},
+  settings = {},
+}: NodeRedOptions): Promise<NodeRedProcess> {
+  const file = path.join(userDir, 'settings.cjs');
+  const all = {
+    uiHost: '127.0.0.1',
+    uiPort: 0,
+    userDir,
+    flowFile: 'flows.json',
+    nodesDir: root,
+    credentialSecret: 'test',
+    telemetry: { enabled: false, updateNotification: false },
+    externalModules: {
+      autoInstall: false,
+      palette: { allowInstall: false },
+      modules: { allowInstall: false },
+    },
+    editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
+    diagnostics: { enabled: false, ui: false },
+    ...settings,
+  };
+  await writeFile(file, `module.exports = ${JSON.stringify(all)};`);
+  const red = process.env.NODE_RED_JS ?? require.resolve('node-red/red.js');
+  const node = process.env.NODE_RED_NODE ?? process.execPath;
+  const running = start(node, [red, '--settings', file], { NODE_OPTIONS: '', ...env }, userDir);
+  const [, base] = await running.waitFor(/running at (http:\S+?)\/?\s/);
+  await running.waitFor(/Started flows|Flows file not found|no flows/i);
+  return {
+    get output() {
+      return running.output;
+    },
+    waitFor: (...args) => running.waitFor(...args),
+    interrupt: () => running.interrupt(),
+    base: base!,
+    deploy: async (flows, type = 'full') => {
+      // The answer comes before the flows run, so their start is waited for.
+      const started = running.output.split('Started').length;
+      const response = await fetch(`${base!}/flows`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
+        body: JSON.stringify(flows),
+      });
+      if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
+      await running.waitFor(new RegExp(`(?:Started[^]*){${started}}`));
+    },
+  };
+}
