@@ -70,15 +70,19 @@ function catalogueOf(namespace: string): Catalogue {
   return new Map(flatten(JSON.parse(readFileSync(require.resolve(CORE_MESSAGES), 'utf8'))));
 }
 
+/** The sources of the runtime. */
+const runtime = (): string[] =>
+  readdirSync(path.join(root, 'nodes'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => read('nodes', file));
+
 /** The keys below `usmp.` that the runtime asks for by name. */
-function keysOfRuntime(): string[] {
-  const files = readdirSync(path.join(root, 'nodes'), { recursive: true, encoding: 'utf8' });
-  return sorted(
-    files
-      .filter((file) => file.endsWith('.ts'))
-      .flatMap((file) => matches(read('nodes', file), /\bt\(\s*'([\w.]+)'/g)),
-  );
-}
+const keysOfRuntime = (): string[] =>
+  sorted(runtime().flatMap((source) => matches(source, /\bt\(\s*'([\w.]+)'/g)));
+
+/** The states of a connection that the runtime may put into words as they are, besides those it knows by name. */
+const connectionStates = (): string[] =>
+  sorted(matches(read('src/client/connection.ts'), /\| \{ readonly at: '(\w+)' \}/g));
 
 /** The error codes that a client of the engine can come upon. */
 function clientErrorCodes(): string[] {
@@ -86,7 +90,8 @@ function clientErrorCodes(): string[] {
     .map((file) => file.split(path.sep).join('/'))
     .filter((file) => file.endsWith('.ts') && !file.startsWith('server/') && file !== 'handshake/server.ts');
   const codes = files.flatMap((file) => matches(read('src', file), /'(USMP_[A-Z0-9_]+)'/g));
-  return sorted(codes).filter((code) => code !== 'USMP_ERROR');
+  const own = runtime().flatMap((source) => matches(source, /'(USMP_[A-Z0-9_]+)'/g));
+  return sorted([...codes, ...own]).filter((code) => code !== 'USMP_ERROR');
 }
 
 describe('catalogues', () => {
@@ -116,7 +121,7 @@ describe('catalogues', () => {
           const help = read('nodes/locales', language, `${set}.html`);
           const reference = read('nodes/locales', REFERENCE, `${set}.html`);
           assert.deepEqual(matches(help, /data-help-name="([^"]*)"/g), [TYPES[set]]);
-          const tags = (text: string): string[] => matches(text, /<(\/?(?:h3|h4|p|ul|li|dl|dt|dd))\b/g);
+          const tags = (text: string): string[] => matches(text, /<(\/?(?:h3|h4|p|ul|ol|li|dl|dt|dd))\b/g);
           assert.deepEqual(tags(help), tags(reference));
         });
       }
@@ -129,6 +134,16 @@ describe('catalogues', () => {
     const texts = catalogue(REFERENCE, 'usmp-client');
     assert.deepEqual(
       keys.filter((key) => !texts.has(`usmp.${key}`)),
+      [],
+    );
+  });
+
+  it('have words for every state that stands for itself', () => {
+    const states = connectionStates();
+    assert.ok(states.includes('connecting'));
+    const texts = catalogue(REFERENCE, 'usmp-client');
+    assert.deepEqual(
+      states.filter((state) => !texts.has(`usmp.status.${state}`)),
       [],
     );
   });
@@ -192,7 +207,9 @@ describe('editor files', () => {
         const names = matches(defaults[2] ?? '', new RegExp(`^${defaults[1] ?? ''}  (\\w+): \\{`, 'gm'));
         assert.ok(names.length >= 2);
         const prefix = set === 'usmp-client' ? 'node-config-input-' : 'node-input-';
-        for (const name of names) assert.ok(template(set).includes(`id="${prefix}${name}"`), name);
+        // How many outputs there are is the script's to say.
+        const typed = names.filter((name) => name !== 'outputs');
+        for (const name of typed) assert.ok(template(set).includes(`id="${prefix}${name}"`), name);
       });
 
       it('takes its colours from the theme', () => {

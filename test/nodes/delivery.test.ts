@@ -49,7 +49,7 @@ describe('usmp out without a session', () => {
     let completions = 0;
     helper.getNode('completed').on('input', () => (completions += 1));
     for (const payload of ['a', 'b', 'c']) helper.getNode('out').receive({ payload });
-    await statusOf('out', (status) => isRed(status) && /queued/.test(status.text ?? ''));
+    await statusOf('out', (status) => isRed(status) && (status.text ?? '').includes('queued'));
     assert.equal(completions, 0);
     const third = new Promise<void>((resolve) => {
       helper.getNode('completed').on('input', () => completions === 3 && resolve());
@@ -223,7 +223,7 @@ describe('deploys', () => {
       while (gateway.sessions.length < 2) await once(gateway.server, 'session');
       assert.equal(gateway.server.sessions.size, 1);
       const logged = helper.log().args.map(([entry]) => String(entry!.msg));
-      assert.ok(!logged.some((text) => /Error stopping node/.test(text)));
+      assert.ok(!logged.some((text) => text.includes('Error stopping node')));
     });
   }
 
