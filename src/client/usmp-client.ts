@@ -27,6 +27,7 @@ export class USMPClient extends Endpoint {
   readonly #options: CheckedClientOptions;
   readonly #environment: ClientEnvironment;
   #state: State = { at: 'disconnected' };
+  #failures = 0;
   /** The last channel, whose messages can be received after it closed. */
   #channel: Channel | undefined;
 
@@ -82,6 +83,7 @@ export class USMPClient extends Endpoint {
       const { at } = this.#state;
       this.#state = { at: 'disconnected' };
       if (at === 'connected') this.emit('close', reason);
+      else this.#failures += 1;
     });
     return connected;
   }
@@ -117,7 +119,7 @@ export class USMPClient extends Endpoint {
         times: { handshakeMs, keepaliveMs, pongTimeoutMs, sessionTimeoutMs: 0 },
       }),
       clock,
-      open: (handlers) => dial[protocol]({ host, port }, handlers),
+      open: (handlers) => dial[protocol]({ host, port, failures: this.#failures }, handlers),
       connectTimeoutMs: this.#options.connectMs,
       explain: (error) => explainConnectFailure({ host, port, protocol }, error),
       hooks: this.channelHooks(),

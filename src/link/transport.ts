@@ -23,6 +23,8 @@ export interface Transport {
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** How many attempts in a row have failed before this one, for choosing among several addresses. */
+  readonly failures: number;
 }
 
 /** Opens a transport to a gateway. */

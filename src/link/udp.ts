@@ -1,44 +1,62 @@
 /** A connected UDP socket as a transport: one datagram a write, and only the peer's datagrams come in. */
 import { createSocket, type Socket } from 'node:dgram';
-import { lookup } from 'node:dns';
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import type { Dial } from './transport.js';
 
-export const dialUdp: Dial = ({ host, port }, handlers) => {
-  let socket: Socket | undefined;
-  let state: 'resolving' | 'open' | 'closed' = 'resolving';
+/** All addresses of a name, anew at each call. */
+export type Lookup = (
+  host: string,
+  callback: (error: Error | null, addresses: LookupAddress[]) => void,
+) => void;
 
-  const close = (error?: NodeJS.ErrnoException): void => {
-    if (state === 'closed') return;
-    state = 'closed';
-    if (socket) socket.close(() => handlers.closed(error));
-    else queueMicrotask(() => handlers.closed(error));
-  };
+const lookupAll: Lookup = (host, callback) => systemLookup(host, { all: true }, callback);
 
-  lookup(host, (error, address, family) => {
-    if (state === 'closed') return;
-    if (error) {
-      close(error);
-      return;
-    }
-    socket = createSocket(family === 6 ? 'udp6' : 'udp4');
-    socket.on('message', (datagram) => handlers.data(datagram));
-    socket.on('error', (fault) => (state === 'open' ? handlers.fault(fault) : close(fault)));
-    socket.connect(port, address, () => {
-      if (state !== 'resolving') return;
-      state = 'open';
-      handlers.open();
+/**
+ * Nothing tells over UDP whether an address is the right one before the handshake, so each failed attempt moves on to
+ * the name's next address, IPv6 or IPv4.
+ */
+export const udpDialer =
+  (lookup: Lookup): Dial =>
+  ({ host, port, failures }, handlers) => {
+    let socket: Socket | undefined;
+    let state: 'resolving' | 'open' | 'closed' = 'resolving';
+
+    const close = (error?: NodeJS.ErrnoException): void => {
+      if (state === 'closed') return;
+      state = 'closed';
+      if (socket) socket.close(() => handlers.closed(error));
+      else queueMicrotask(() => handlers.closed(error));
+    };
+
+    lookup(host, (error, addresses) => {
+      if (state === 'closed') return;
+      const chosen = error ? undefined : addresses[failures % addresses.length];
+      if (!chosen) {
+        close(error ?? Object.assign(new Error('no address'), { code: 'ENOTFOUND' }));
+        return;
+      }
+      const { address, family } = chosen;
+      socket = createSocket(family === 6 ? 'udp6' : 'udp4');
+      socket.on('message', (datagram) => handlers.data(datagram));
+      socket.on('error', (fault) => (state === 'open' ? handlers.fault(fault) : close(fault)));
+      socket.connect(port, address, () => {
+        if (state !== 'resolving') return;
+        state = 'open';
+        handlers.open();
+      });
     });
-  });
 
-  return {
-    write(bytes) {
-      // A datagram that cannot be sent is as good as lost on the way: it is repeated.
-      if (state === 'open')
-        socket?.send(bytes, (error) => error && state === 'open' && handlers.fault(error));
-      return true;
-    },
-    pause: () => undefined,
-    resume: () => undefined,
-    close: () => close(),
+    return {
+      write(bytes) {
+        // A datagram that cannot be sent is as good as lost on the way: it is repeated.
+        if (state === 'open')
+          socket?.send(bytes, (error) => error && state === 'open' && handlers.fault(error));
+        return true;
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+      close: () => close(),
+    };
   };
-};
+
+export const dialUdp = udpDialer(lookupAll);
