@@ -18,8 +18,8 @@ export function useGateway(
   user: Partial<User>,
   t: Translate,
 ): Gateway | undefined {
-  const config = RED.nodes.getNode(id) as UsmpClientNode | null;
-  if (!config) {
+  const config = RED.nodes.getNode(id) as Partial<UsmpClientNode> | null;
+  if (!config?.gateway) {
     node.status({ fill: 'red', shape: 'ring', text: t('error.noClient') });
     return undefined;
   }
