@@ -75,14 +75,14 @@ export class USMPClient extends Endpoint {
     if (this.#state.at === 'connecting') return this.#state.connected;
     const channel = this.#open();
     this.#channel = channel;
+    let opened = false;
     const connected = channel.established.then(({ sessionId }) => {
-      this.#state = { at: 'connected', channel, sessionId };
+      opened = true;
+      if (channel.isEstablished) this.#state = { at: 'connected', channel, sessionId };
     });
     this.#state = { at: 'connecting', channel, connected };
     void channel.closed.then((reason) => {
-      const { at } = this.#state;
-      this.#state = { at: 'disconnected' };
-      if (at === 'connected') this.emit('close', reason);
+      if (opened) this.emit('close', reason);
       else this.#failures += 1;
     });
     return connected;
@@ -90,7 +90,7 @@ export class USMPClient extends Endpoint {
 
   /** Sends what is queued and BYE, and closes; within a second. Harmless when there is no session. */
   async disconnect(): Promise<void> {
-    if (this.#state.at !== 'disconnected') await this.#state.channel.close(CLOSE_TIMEOUT_MS);
+    await this.#channel?.close(CLOSE_TIMEOUT_MS);
   }
 
   [inspect.custom](): string {
@@ -122,7 +122,7 @@ export class USMPClient extends Endpoint {
       open: (handlers) => dial[protocol]({ host, port, failures: this.#failures }, handlers),
       connectTimeoutMs: this.#options.connectMs,
       explain: (error) => explainConnectFailure({ host, port, protocol }, error),
-      hooks: this.channelHooks(),
+      hooks: { ...this.channelHooks(), onEnded: () => (this.#state = { at: 'disconnected' }) },
     });
   }
 }

@@ -9,7 +9,8 @@ export type Lookup = (
   callback: (error: Error | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-const lookupAll: Lookup = (host, callback) => systemLookup(host, { all: true }, callback);
+/** IPv4 first: USMP servers listen on 0.0.0.0 by default, and `localhost` often is ::1 as well. */
+const lookupAll: Lookup = (host, callback) => systemLookup(host, { all: true, order: 'ipv4first' }, callback);
 
 /**
  * Nothing tells over UDP whether an address is the right one before the handshake, so each failed attempt moves on to

@@ -18,6 +18,8 @@ export interface ChannelHooks {
   onMessage?(message: Buffer): boolean;
   onProven?(): void;
   onRekeyed?(): void;
+  /** The session is over, or will never be; the transport may take a moment to close. */
+  onEnded?(): void;
   /** Looks up the key of a device that asks to be let in. */
   findPsk?(deviceId: Uint8Array): Promise<Secret | undefined>;
 }
@@ -220,7 +222,9 @@ export class Channel {
   }
 
   #message(message: Buffer): void {
-    if (!guarded(() => this.hooks.onMessage?.(message))) this.inbox.put(message);
+    // A listener that throws has had the message.
+    const taken = guarded(() => this.hooks.onMessage?.(message) ?? false);
+    if (taken === false) this.inbox.put(message);
   }
 
   async #findPsk(deviceId: Uint8Array): Promise<void> {
@@ -231,6 +235,7 @@ export class Channel {
 
   #ended(error: USMPError | undefined): void {
     this.#reason = error;
+    guarded(() => this.hooks.onEnded?.());
     const reason = error ?? new ConnectionClosedError('the session was closed', { fault: 'local' });
     this.#settleEstablished.reject(reason);
     for (const pending of this.#pending.values()) pending.reject(reason);

@@ -68,8 +68,9 @@ type State =
 /** First repeat timeouts (protocol §4.2; towards a device §7.3). */
 const CLIENT_REPEAT_MS = 500;
 const SERVER_REPEAT_MS = 200;
-/** Over UDP a wrong proof may be forged, so the true one may still come for this long. */
+/** Over UDP a wrong proof may be forged, so the true one may still come: for this long, and among so many. */
 const AFTER_WRONG_PROOF_MS = 2_000;
+const MAX_WRONG_PROOFS = 5;
 
 export class Peer {
   readonly #options: PeerOptions;
@@ -85,6 +86,7 @@ export class Peer {
   #receiving = true;
   /** UDP: handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
   readonly #handled: Uint8Array[] = [];
+  #wrongProofs = 0;
   /** UDP: what was wrong with datagrams dropped during the handshake, where it explains a timeout. */
   #suspicion: USMPError | undefined;
 
@@ -198,6 +200,8 @@ export class Peer {
       this.#step(handshake.providePsk(psk), now);
     } catch (error) {
       this.#suspect(error);
+      this.#wrongProofs += 1;
+      if (this.#wrongProofs >= MAX_WRONG_PROOFS) this.#fail(this.#lostReason());
       state.deadline = Math.min(state.deadline, now + AFTER_WRONG_PROOF_MS);
     }
   }

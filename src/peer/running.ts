@@ -53,7 +53,8 @@ export class Running {
     if (!isSealed(frame.type)) throw unexpected(frame, 'a session frame');
     const { content, utackMac } = this.session.open(frame);
     if (link) this.#options.acknowledge(frame, utackMac());
-    this.#liveness.received(now);
+    // A repeat may have been recorded and played back: it is no sign of life.
+    if (content.kind !== 'repeat') this.#liveness.received(now);
     if (!this.#proven) {
       this.#proven = true;
       report({ type: 'proven' });
@@ -111,7 +112,9 @@ export class Running {
 
   #ping(now: number): void {
     if (!this.sender.queue.addPong()) {
-      throw new USMPError(`the ${this.#options.other} sends PINGs without end`, { code: 'USMP_PING_FLOOD' });
+      const text = `the ${this.#options.other} sends PINGs without end`;
+      this.#end(new USMPError(text, { code: 'USMP_PING_FLOOD' }));
+      return;
     }
     this.sender.pump(now);
   }

@@ -117,8 +117,10 @@ export async function listenUdp(
     } catch {
       return; // not a frame: dropped (protocol §4.6)
     }
-    if (frame.type === FrameType.HELLO_ACK) party?.beginning?.channel.receive(datagram);
-    (party?.session ?? party?.beginning)?.channel.receive(datagram);
+    const { session, beginning } = party ?? {};
+    if (frame.type === FrameType.HELLO_ACK) beginning?.channel.receive(datagram);
+    // The session has repeats of its own HELLO_ACK to acknowledge.
+    if (frame.type !== FrameType.HELLO_ACK || session) (session ?? beginning)?.channel.receive(datagram);
   };
 
   socket.on('message', (datagram: Buffer, info: RemoteInfo) =>

@@ -34,7 +34,8 @@ export interface ServerEvents {
 type State =
   | { readonly at: 'closed' }
   | { readonly at: 'starting'; readonly started: Promise<void> }
-  | { readonly at: 'listening'; readonly listener: Listener };
+  | { readonly at: 'listening'; readonly listener: Listener }
+  | { readonly at: 'closing'; readonly closed: Promise<void> };
 
 export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #options: CheckedServerOptions;
@@ -62,19 +63,22 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     return new Map(Array.from(this.#sessions, ([id, { session }]) => [id, session]));
   }
 
-  /** Opens the port. @throws USMPError (`USMP_PORT_IN_USE`, `USMP_PORT_FORBIDDEN`, `USMP_LISTEN`). */
+  /** Opens the port, after a close that is under way. @throws USMPError (`USMP_PORT_IN_USE`, `USMP_PORT_FORBIDDEN`, `USMP_LISTEN`). */
   listen(): Promise<void> {
     if (this.#state.at === 'listening') return Promise.resolve();
     if (this.#state.at === 'starting') return this.#state.started;
-    const started = this.#listen().then(
-      (listener) => {
-        this.#state = { at: 'listening', listener };
-      },
-      (error: unknown) => {
-        this.#state = { at: 'closed' };
-        throw explainListenFailure(this.#options, error as NodeJS.ErrnoException);
-      },
-    );
+    const before = this.#state.at === 'closing' ? this.#state.closed : Promise.resolve();
+    const started = before
+      .then(() => this.#listen())
+      .then(
+        (listener) => {
+          this.#state = { at: 'listening', listener };
+        },
+        (error: unknown) => {
+          this.#state = { at: 'closed' };
+          throw explainListenFailure(this.#options, error as NodeJS.ErrnoException);
+        },
+      );
     this.#state = { at: 'starting', started };
     return started;
   }
@@ -82,9 +86,17 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   /** Ends all sessions with BYE and releases the port; within a second. */
   async close(): Promise<void> {
     if (this.#state.at === 'starting') await this.#state.started.catch(() => undefined);
-    if (this.#state.at !== 'listening') return;
-    const { listener } = this.#state;
-    this.#state = { at: 'closed' };
+    if (this.#state.at === 'listening') {
+      const closed = this.#close(this.#state.listener);
+      this.#state = { at: 'closing', closed };
+      void closed.then(() => {
+        if (this.#state.at === 'closing') this.#state = { at: 'closed' };
+      });
+    }
+    if (this.#state.at === 'closing') await this.#state.closed;
+  }
+
+  async #close(listener: Listener): Promise<void> {
     const ending = [
       ...Array.from(this.#sessions.values(), ({ session }) => session.bye()),
       ...Array.from(this.#handshakes, (channel) => channel.close(0)),
@@ -144,7 +156,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
       (reason: unknown) => {
         this.#handshakes.delete(channel);
         place.release();
-        if (!(reason instanceof USMPError) || reason.fault === 'local') return; // closed from here
+        if (!(reason instanceof USMPError) || reason.code === 'USMP_CLOSED') return; // closed from here
         place.failed(clock.now());
         this.#refused(remote, reason);
       },

@@ -26,7 +26,7 @@ function replay(...values: readonly Uint8Array[]): (length: number) => Uint8Arra
   return (length) => {
     const value = left.shift();
     assert.equal(value?.length, length, 'randomness was asked for that the reference did not use');
-    return Uint8Array.from(value!);
+    return Uint8Array.from(value);
   };
 }
 

@@ -1,8 +1,8 @@
 /** A client's UDP transport on a port of the test's choice, whose datagrams can be looked at, and that can crash. */
-import type { Socket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { systemEnvironment, type ClientEnvironment } from '../../src/client/options.js';
 import type { Dial } from '../../src/link/transport.js';
-import type { Loopback } from './loopback.js';
+import { HOST } from './loopback.js';
 
 export class BoundDial {
   readonly sent: Uint8Array[] = [];
@@ -10,10 +10,7 @@ export class BoundDial {
   #socket: Socket | undefined;
   #crash: () => void = () => undefined;
 
-  constructor(
-    readonly loopback: Loopback,
-    readonly localPort: number,
-  ) {}
+  constructor(readonly localPort: number) {}
 
   get environment(): ClientEnvironment {
     return { ...systemEnvironment, dial: { ...systemEnvironment.dial, udp: this.#dial } };
@@ -31,25 +28,24 @@ export class BoundDial {
 
   readonly #dial: Dial = ({ host, port }, handlers) => {
     let open = true;
+    const socket = createSocket('udp4');
     const close = (error?: Error): void => {
       if (!open) return;
       open = false;
-      this.#socket?.close(() => handlers.closed(error));
+      socket.close(() => handlers.closed(error));
     };
+    this.#socket = socket;
     this.#crash = () => close(new Error('no power'));
-    void this.loopback.udpSocket(this.localPort).then((socket) => {
-      this.#socket = socket;
-      socket.on('error', () => undefined);
-      socket.on('message', (datagram: Buffer) => {
-        this.received.push(datagram);
-        handlers.data(datagram);
-      });
-      socket.connect(port, host, () => handlers.open());
+    socket.on('error', () => undefined);
+    socket.on('message', (datagram: Buffer) => {
+      this.received.push(datagram);
+      handlers.data(datagram);
     });
+    socket.bind(this.localPort, HOST, () => socket.connect(port, host, () => handlers.open()));
     return {
       write: (bytes) => {
         this.sent.push(Uint8Array.from(bytes));
-        if (open) this.#socket?.send(bytes);
+        if (open) socket.send(bytes);
         return true;
       },
       pause: () => undefined,

@@ -1,0 +1,243 @@
+/** What `USMPClient` says when it does not come to a session, or loses one. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { AuthError, ConnectionClosedError, HandshakeError, type USMPError } from '../../src/errors.js';
+import { ServerHandshake } from '../../src/handshake/server.js';
+import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { systemRandom } from '../../src/crypto/random.js';
+import { FrameType } from '../../src/wire/constants.js';
+import { Deframer } from '../../src/wire/deframer.js';
+import { encodeFrame, type Frame } from '../../src/wire/frame.js';
+import { encodeUtack } from '../../src/wire/utack.js';
+import { rawFrame } from '../support/forgery.js';
+import { eventually, type Loopback, timed, useLoopback, WRONG_PSK } from '../support/loopback.js';
+import { frameOf } from '../support/path.js';
+import { relay } from '../support/relay.js';
+
+/** What `connect` failed with. */
+async function failure(connecting: Promise<unknown>): Promise<USMPError> {
+  return connecting.then(
+    () => assert.fail('it connected'),
+    (error: unknown) => error as USMPError,
+  );
+}
+
+/** Answers a client's frames one by one, with whatever handshake over whichever transport. */
+function program(
+  loopback: Loopback,
+  protocol: Protocol,
+  answers: () => (frame: Frame) => Uint8Array | undefined,
+): Promise<number> {
+  if (protocol === 'udp') {
+    const answer = answers();
+    return loopback.udpProgram((datagram, reply) => {
+      const frame = frameOf(datagram);
+      if (!frame) return;
+      reply(encodeUtack(frame));
+      const bytes = answer(frame);
+      if (bytes) reply(bytes);
+    });
+  }
+  return loopback.tcpProgram((socket) => {
+    const answer = answers();
+    const deframer = new Deframer();
+    socket.on('data', (chunk) => {
+      for (const frame of deframer.push(chunk)) {
+        const bytes = answer(frame);
+        if (bytes) socket.write(bytes);
+      }
+    });
+  });
+}
+
+/** Goes as far as CHALLENGE, and then claims a session with a proof out of thin air. */
+function impostor(): (frame: Frame) => Uint8Array | undefined {
+  return (frame) => {
+    if (frame.type === FrameType.HELLO) {
+      const { reply } = new ServerHandshake({ random: systemRandom }).receive(frame);
+      return reply && encodeFrame(reply);
+    }
+    return frame.type === FrameType.HELLO_ACK
+      ? encodeFrame({ type: FrameType.SESSION_OK, seq: 0, payload: systemRandom(48) })
+      : undefined;
+  };
+}
+
+for (const protocol of PROTOCOLS) {
+  describe(`a client over ${protocol} that does not come to a session`, () => {
+    const loopback = useLoopback();
+
+    it('finds the port closed: USMP_CONNECTION_REFUSED', async () => {
+      const client = loopback.client(await loopback.freePort(), { protocol });
+      const { value: error, ms } = await timed(failure(client.connect()));
+      assert.ok(error instanceof ConnectionClosedError);
+      assert.equal(error.code, 'USMP_CONNECTION_REFUSED');
+      assert.match(error.message, /is the gateway running/);
+      assert.ok(ms < 1000, `${ms} ms`);
+    });
+
+    it('finds no address for the host: USMP_HOST_NOT_FOUND', async () => {
+      const client = loopback.client(9000, { protocol, host: 'does-not-exist.invalid' });
+      const error = await failure(client.connect());
+      assert.equal(error.code, 'USMP_HOST_NOT_FOUND');
+      assert.match(error.message, /does-not-exist\.invalid/);
+    });
+
+    it('has the wrong PSK: USMP_PSK_REJECTED', async () => {
+      const server = await loopback.serve({ protocol });
+      const client = loopback.client(server, { protocol, psk: WRONG_PSK, handshakeTimeout: 0.1 });
+      const error = await failure(client.connect());
+      assert.ok(error instanceof HandshakeError && !(error instanceof AuthError));
+      assert.deepEqual([error.code, error.fault], ['USMP_PSK_REJECTED', 'local']);
+      assert.ok(!error.message.includes(WRONG_PSK));
+      assert.equal(server.sessions.size, 0);
+    });
+
+    it('meets a gateway that cannot prove that it knows the PSK: AuthError', async () => {
+      const port = await program(loopback, protocol, impostor);
+      const client = loopback.client(port, { protocol, handshakeTimeout: 0.1 });
+      const error = await failure(client.connect());
+      assert.ok(error instanceof AuthError);
+      assert.equal(error.code, 'USMP_GATEWAY_PROOF');
+      assert.equal(client.connected, false);
+    });
+
+    it('meets wire version 1: USMP_WIRE_VERSION_1', async () => {
+      const port = await program(
+        loopback,
+        protocol,
+        () => () => rawFrame({ version: 1, type: FrameType.CHALLENGE, payload: systemRandom(64) }),
+      );
+      const client = loopback.client(port, { protocol, handshakeTimeout: 0.1 });
+      const error = await failure(client.connect());
+      assert.equal(error.code, 'USMP_WIRE_VERSION_1');
+      assert.match(error.message, /wire version 1/);
+    });
+
+    it('hears nothing: USMP_NO_ANSWER, when the time that was set is over', async () => {
+      const port =
+        protocol === 'tcp'
+          ? await loopback.tcpProgram((socket) => socket.resume())
+          : await loopback.udpProgram();
+      const client = loopback.client(port, { protocol, handshakeTimeout: 0.1 });
+      const { value: error, ms } = await timed(failure(client.connect()));
+      assert.ok(error instanceof HandshakeError);
+      assert.deepEqual([error.code, error.fault], ['USMP_NO_ANSWER', 'network']);
+      assert.ok(ms > 80 && ms < 1000, `${ms} ms`);
+    });
+
+    it('connects the next time, once there is a gateway', async () => {
+      const port = await loopback.freePort();
+      const client = loopback.client(port, { protocol });
+      await failure(client.connect());
+      await loopback.serve({ protocol, port });
+      assert.ok(await eventually(() => !client.connected));
+      await client.disconnect();
+      await client.connect();
+      await client.ping();
+    });
+
+    it('tries again when connect is called right after a failure', async () => {
+      const port = await program(loopback, protocol, impostor);
+      const client = loopback.client(port, { protocol, handshakeTimeout: 0.1 });
+      const first = await failure(client.connect());
+      const second = await failure(client.connect());
+      assert.notEqual(second, first);
+    });
+
+    // The same, with the state 'connected': connect() resolves although there is no session any more.
+    it('opens another session when connect is called as soon as the old one is over', async () => {
+      const { client, session } = await loopback.pair(await loopback.serve({ protocol }), { protocol });
+      const first = client.sessionId;
+      const over = assert.rejects(client.recv(), { code: 'USMP_BYE' });
+      await session.bye();
+      await over;
+      await client.connect();
+      assert.equal(client.connected, true);
+      assert.notEqual(client.sessionId, first);
+    });
+  });
+
+  describe(`a client over ${protocol} whose gateway is gone`, () => {
+    const loopback = useLoopback();
+
+    it('disconnects within a second, and settles what it still had to send', async () => {
+      const server = await loopback.serve({ protocol, sessionTimeout: 0 });
+      const router = await relay(loopback, protocol, server.port!);
+      const { client } = await loopback.pair(server, { protocol, port: router.port });
+      await client.ping();
+      router.goDark();
+      const ping = assert.rejects(client.ping(), { code: 'USMP_CLOSED', fault: 'local' });
+      const send = client.send('into the dark').catch((error: unknown) => (error as USMPError).code);
+      const { ms } = await timed(client.disconnect());
+      assert.ok(ms < 1000, `${ms} ms`);
+      await ping;
+      assert.equal(await send, protocol === 'tcp' ? undefined : 'USMP_CLOSED');
+    });
+
+    it('notices within keepalive and pongTimeout: USMP_DEAD', async () => {
+      const server = await loopback.serve({ protocol, sessionTimeout: 0 });
+      const router = await relay(loopback, protocol, server.port!);
+      const options = { protocol, port: router.port, keepalive: 0.1, pongTimeout: 0.1 };
+      const { client } = await loopback.pair(server, options);
+      await client.ping();
+      router.goDark();
+      const [reason] = (await once(client, 'close')) as [USMPError];
+      assert.equal(reason.code, 'USMP_DEAD');
+      assert.equal(client.connected, false);
+    });
+  });
+}
+
+describe('a client over TCP', () => {
+  const loopback = useLoopback();
+
+  for (const [what, talk, code, name] of [
+    ['meets a web server', 'HTTP/1.1 400 Bad Request\r\n\r\n', 'USMP_MAGIC', 'MagicError'],
+    ['is hung up on at once', undefined, 'USMP_CLOSED_BEFORE_CHALLENGE', 'HandshakeError'],
+  ] as const) {
+    it(`that ${what} fails with ${code}`, async () => {
+      const port = await loopback.tcpProgram((socket) =>
+        talk === undefined ? socket.end() : socket.end(talk),
+      );
+      const error = await failure(loopback.client(port).connect());
+      assert.deepEqual([error.code, error.name], [code, name]);
+    });
+  }
+
+  it('loses its session with USMP_LOST when the connection breaks, also while iterating', async () => {
+    const server = await loopback.serve();
+    const { client, session } = await loopback.pair(server);
+    const iterating = assert.rejects(
+      async () => {
+        for await (const message of client) assert.fail(message.toString());
+      },
+      { name: 'ConnectionClosedError', code: 'USMP_LOST' },
+    );
+    const closed = once(client, 'close');
+    session.abort(new ConnectionClosedError('gone'));
+    await iterating;
+    const [reason] = (await closed) as [USMPError];
+    assert.equal(reason.code, 'USMP_LOST');
+  });
+
+  it('that has another cipher suite than the server loses its session with its first message', async () => {
+    const server = await loopback.serve({ suite: 'aes-256-gcm' });
+    const { client, session } = await loopback.pair(server, { suite: 'chacha20-poly1305' });
+    const ends = Promise.all([once(client, 'close'), once(session, 'close')]);
+    await client.send('unreadable');
+    const [[ofClient], [ofServer]] = (await ends) as [[USMPError], [USMPError]];
+    assert.deepEqual([ofClient.code, ofServer.code], ['USMP_LOST', 'USMP_TAG']);
+  });
+});
+
+describe('a client over UDP', () => {
+  const loopback = useLoopback();
+
+  it('reaches a gateway on IPv4 as localhost, which often has an IPv6 address as well', async () => {
+    const server = await loopback.serve({ protocol: 'udp' });
+    const client = loopback.client(server, { protocol: 'udp', host: 'localhost' });
+    await client.connect();
+    await client.ping();
+  });
+});

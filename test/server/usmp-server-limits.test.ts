@@ -1,0 +1,279 @@
+/** Whom a server turns away, whom it replaces, and what it makes of devices and strangers that behave oddly. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { systemRandom } from '../../src/crypto/random.js';
+import type { USMPError } from '../../src/errors.js';
+import { PROTOCOLS } from '../../src/peer/peer.js';
+import type { ServerSession } from '../../src/server/server-session.js';
+import { FrameType } from '../../src/wire/constants.js';
+import { encodeFrame } from '../../src/wire/frame.js';
+import { encodeHello } from '../../src/wire/payloads.js';
+import { BoundDial } from '../support/bound-dial.js';
+import { FakeClock } from '../support/clock.js';
+import { mangled, rawFrame } from '../support/forgery.js';
+import { eventually, HOST, PSK, useLoopback, WRONG_PSK } from '../support/loopback.js';
+import { frameOf, nameOf } from '../support/path.js';
+import { seeded } from '../support/random.js';
+import { USMPServer } from '../../src/server/usmp-server.js';
+
+const ID = 'a4:cf:12:00:00:01';
+const OTHER_ID = 'a4:cf:12:00:00:02';
+
+const reasonOf = async (session: ServerSession): Promise<USMPError | undefined> =>
+  ((await once(session, 'close')) as [USMPError | undefined])[0];
+
+const refusedCodes = (server: USMPServer): string[] => {
+  const codes: string[] = [];
+  server.on('refused', ({ reason }) => codes.push(reason.code));
+  return codes;
+};
+
+for (const protocol of PROTOCOLS) {
+  describe(`a server over ${protocol} that is asked for too much`, () => {
+    const loopback = useLoopback();
+
+    it('locks an address out after five failures, for a second, and forgets them with a success', async () => {
+      const clock = new FakeClock();
+      const server = await loopback.serve({ protocol }, { clock, random: systemRandom });
+      const codes = refusedCodes(server);
+      const wrong = { protocol, psk: WRONG_PSK, handshakeTimeout: 0.1 };
+      const failing = [1, 2, 3, 4, 5].map(() => loopback.client(server, wrong).connect());
+      for (const each of await Promise.allSettled(failing)) assert.equal(each.status, 'rejected');
+      const untilWrong = protocol === 'udp' ? 2_000 : 0; // over UDP the true proof might still come
+      await clock.advance(untilWrong);
+      assert.ok(await eventually(() => codes.length === 5));
+      assert.deepEqual(codes, Array<string>(5).fill('USMP_DEVICE_PROOF'));
+
+      const right = loopback.client(server, { protocol, handshakeTimeout: 0.3 });
+      await assert.rejects(right.connect(), {
+        code: protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_NO_ANSWER',
+      });
+      assert.equal(codes[5], 'USMP_NOT_ADMITTED');
+      await right.disconnect();
+      await clock.advance(1_000);
+      await right.connect();
+      await right.ping();
+      await right.disconnect();
+
+      await assert.rejects(loopback.client(server, wrong).connect());
+      await clock.advance(untilWrong);
+      assert.ok(await eventually(() => codes.length === 7));
+      await right.connect();
+      await right.ping();
+    });
+
+    it('says BYE to a device for which there is no room, and keeps the others', async () => {
+      const server = await loopback.serve({ protocol, maxConnections: 1 });
+      const codes = refusedCodes(server);
+      const { client } = await loopback.pair(server, { protocol, deviceId: ID });
+      const second = loopback.client(server, { protocol, deviceId: OTHER_ID });
+      await second.connect();
+      await assert.rejects(second.recv(), { code: 'USMP_BYE' });
+      assert.deepEqual(codes, ['USMP_NOT_ADMITTED']);
+      assert.deepEqual([...server.sessions.keys()], [ID]);
+      await client.ping();
+      await client.disconnect();
+      assert.ok(await eventually(() => server.sessions.size === 0));
+      await second.disconnect();
+      await second.connect();
+      await second.ping();
+    });
+
+    it('limits the sessions from one address', async () => {
+      const server = await loopback.serve({ protocol, maxConnectionsPerIp: 2 });
+      for (const id of [ID, OTHER_ID]) await loopback.pair(server, { protocol, deviceId: id });
+      const third = loopback.client(server, { protocol });
+      await third.connect();
+      await assert.rejects(third.recv(), { code: 'USMP_BYE' });
+      assert.equal(server.sessions.size, 2);
+    });
+
+    it('gives the place of a device to its next session at once, also when all are taken', async () => {
+      const server = await loopback.serve({ protocol, maxConnections: 1 });
+      const first = await loopback.pair(server, { protocol, deviceId: ID });
+      const replaced = reasonOf(first.session);
+      const second = await loopback.pair(server, { protocol, deviceId: ID });
+      assert.equal((await replaced)?.code, 'USMP_REPLACED');
+      assert.deepEqual([...server.sessions.values()], [second.session]);
+      await second.client.ping();
+      if (protocol === 'tcp') await assert.rejects(first.client.recv(), { code: 'USMP_LOST' });
+      await second.client.disconnect();
+      assert.ok(await eventually(() => server.sessions.size === 0));
+    });
+
+    it('drops strangers who send rubbish, and serves its devices meanwhile', async () => {
+      const server = await loopback.serve({ protocol, handshakeTimeout: 0.3 });
+      const { client, session } = await loopback.pair(server, { protocol });
+      const random = seeded(9);
+      const originals = [
+        rawFrame({ type: FrameType.HELLO, payload: random.bytes(38) }),
+        rawFrame({ type: FrameType.HELLO, seq: 1, payload: random.bytes(54) }),
+        rawFrame({ type: FrameType.DATA, payload: random.bytes(60) }),
+      ];
+      if (protocol === 'udp') {
+        const stranger = await loopback.udpSocket();
+        for (let i = 0; i < 300; i++) stranger.send(mangled(random, originals), server.port, HOST);
+      } else {
+        for (let i = 0; i < 4; i++) {
+          const stranger = await loopback.tcpSocket(server.port!);
+          stranger.resume().write(Buffer.concat([mangled(random, originals), random.bytes(2_000)]));
+          await once(stranger, 'close');
+        }
+      }
+      await client.send('undisturbed');
+      assert.equal((await session.recv()).toString(), 'undisturbed');
+      assert.equal(server.sessions.size, 1);
+    });
+
+    it('tells when a look-up took too long', async () => {
+      const clock = new FakeClock();
+      let asked!: () => void;
+      const asking = new Promise<void>((resolve) => (asked = resolve));
+      const psk = (): Promise<string> => {
+        asked();
+        return new Promise(() => undefined);
+      };
+      const server = await loopback.serve({ protocol, psk }, { clock, random: systemRandom });
+      const codes = refusedCodes(server);
+      const client = loopback.client(server, { protocol, handshakeTimeout: 0.1 });
+      const connecting = assert.rejects(client.connect());
+      await asking;
+      await clock.advance(10_000);
+      await connecting;
+      assert.deepEqual(codes, ['USMP_PSK_LOOKUP']);
+    });
+
+    it('has freed its port when any of several calls of close resolves', async () => {
+      const server = new USMPServer({ psk: PSK, host: HOST, port: await loopback.freePort(), protocol });
+      loopback.after(() => server.close());
+      await server.listen();
+      await loopback.pair(server, { protocol });
+      const first = server.close();
+      await server.close();
+      await server.listen();
+      await first;
+    });
+  });
+}
+
+describe('a server over UDP', () => {
+  const loopback = useLoopback();
+
+  const boundPair = async (server: USMPServer, port: number) => {
+    const dial = new BoundDial(port);
+    const both = await loopback.pair(server, { protocol: 'udp', deviceId: ID }, dial.environment);
+    return { ...both, dial };
+  };
+
+  it('replaces the session of a device that restarts on the same port', async () => {
+    const server = await loopback.serve({ protocol: 'udp' });
+    const port = await loopback.freePort();
+    const first = await boundPair(server, port);
+    await first.client.ping();
+    const replaced = reasonOf(first.session);
+    first.dial.crash();
+    await once(first.client, 'close');
+    const second = await boundPair(server, port);
+    assert.equal((await replaced)?.code, 'USMP_REPLACED');
+    assert.equal(second.session.remotePort, port);
+    assert.deepEqual([...server.sessions.values()], [second.session]);
+    await second.client.send('from the new one');
+    assert.equal((await second.session.recv()).toString(), 'from the new one');
+  });
+
+  it('keeps a session whose cookie HELLO comes again, and acknowledges it', async () => {
+    const server = await loopback.serve({ protocol: 'udp' });
+    const { client, session, dial } = await boundPair(server, await loopback.freePort());
+    const hello = dial.sent.find((bytes) => nameOf(bytes) === 'HELLO 1')!;
+    const count = (): number => dial.received.filter((bytes) => nameOf(bytes) === 'UTACK of HELLO 1').length;
+    const before = count();
+    for (let i = 0; i < 3; i++) dial.inject(hello);
+    assert.ok(await eventually(() => count() === before + 3));
+    await client.send('still the same');
+    assert.equal((await session.recv()).toString(), 'still the same');
+    assert.equal(session.connected, true);
+    assert.equal(dial.received.filter((bytes) => nameOf(bytes) === 'CHALLENGE 0').length, 1);
+  });
+
+  it('keeps a session while somebody else sends what it recorded of it', async () => {
+    const server = await loopback.serve({ protocol: 'udp' });
+    const { client, session, dial } = await boundPair(server, await loopback.freePort());
+    await client.send('recorded');
+    assert.equal((await session.recv()).toString(), 'recorded');
+    const stranger = await loopback.udpSocket();
+    const answers: Buffer[] = [];
+    stranger.on('message', (datagram: Buffer) => answers.push(datagram));
+    for (const bytes of dial.sent) stranger.send(bytes, server.port, HOST);
+    await eventually(() => answers.length >= 2);
+    // The HELLO without a cookie is answered to whoever sends it; nothing else is.
+    assert.deepEqual(answers.map(nameOf), ['UTACK of HELLO 0', 'HELLO_RETRY 0']);
+    await client.send('undisturbed');
+    assert.equal((await session.recv()).toString(), 'undisturbed');
+    assert.equal(server.sessions.size, 1);
+  });
+
+  it('keeps nothing of ten thousand HELLOs without a cookie', async () => {
+    const clock = new FakeClock();
+    const server = await loopback.serve({ protocol: 'udp' }, { clock, random: systemRandom });
+    const stranger = await loopback.udpSocket();
+    const random = seeded(10);
+    let answers = 0;
+    let bytesBack = 0;
+    stranger.on('message', (datagram: Buffer) => {
+      answers += 1;
+      bytesBack += datagram.length;
+      assert.ok(['UTACK of HELLO 0', 'HELLO_RETRY 0'].includes(nameOf(datagram)));
+    });
+    let bytesSent = 0;
+    for (let sent = 0; sent < 10_000; sent += 50) {
+      for (let i = 0; i < 50; i++) {
+        const payload = encodeHello({ deviceId: random.bytes(6), clientPublic: random.bytes(32) });
+        const hello = encodeFrame({ type: FrameType.HELLO, seq: 0, payload });
+        bytesSent += hello.length;
+        stranger.send(hello, server.port, HOST);
+      }
+      await eventually(() => answers === 2 * (sent + 50), 200);
+    }
+    assert.ok(answers > 19_000, `${answers} answers`);
+    assert.ok(bytesBack <= bytesSent, 'more goes out than comes in');
+    assert.equal(server.sessions.size, 0);
+    assert.equal(clock.pending, 0, 'a timer was set for a stranger');
+    const { client } = await loopback.pair(server, { protocol: 'udp' });
+    await client.ping();
+  });
+
+  it('takes no cookie from another address or of its own making', async () => {
+    const clock = new FakeClock();
+    const server = await loopback.serve({ protocol: 'udp' }, { clock, random: systemRandom });
+    const { client, dial } = await boundPair(server, await loopback.freePort());
+    const { payload } = frameOf(dial.sent.find((bytes) => nameOf(bytes) === 'HELLO 1')!)!;
+    const stranger = await loopback.udpSocket();
+    const answers: Buffer[] = [];
+    stranger.on('message', (datagram: Buffer) => answers.push(datagram));
+    for (const cookie of [payload.slice(38), new Uint8Array(16), systemRandom(16)]) {
+      const bytes = encodeFrame({
+        type: FrameType.HELLO,
+        seq: 1,
+        payload: Uint8Array.of(...systemRandom(38), ...cookie),
+      });
+      stranger.send(bytes, server.port, HOST);
+    }
+    // Answered last, and the only one that is.
+    stranger.send(
+      encodeFrame({ type: FrameType.HELLO, seq: 0, payload: systemRandom(38) }),
+      server.port,
+      HOST,
+    );
+    assert.ok(await eventually(() => answers.length === 2));
+    assert.deepEqual(answers.map(nameOf), ['UTACK of HELLO 0', 'HELLO_RETRY 0']);
+    await client.ping();
+  });
+
+  it('acknowledges HELLO_ACK once', async () => {
+    const server = await loopback.serve({ protocol: 'udp' });
+    const { client, dial } = await boundPair(server, await loopback.freePort());
+    await client.ping();
+    const utacks = dial.received.filter((bytes) => nameOf(bytes) === 'UTACK of HELLO_ACK 2');
+    assert.equal(utacks.length, 1);
+  });
+});
