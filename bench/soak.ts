@@ -9,6 +9,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { USMPConnection, PROTOCOLS, type Protocol } from '../src/index.js';
+import { settle } from '../test/support/clock.js';
 import { ROUGH, runChaos, type ChaosReport } from '../test/support/chaos.js';
 
 const { values } = parseArgs({
@@ -54,6 +55,7 @@ async function soak(): Promise<void> {
       }
     }
   }
+  await settle(); // the system takes a few turns to let go of what was closed
   console.log(`after ${minutes} minutes: ${JSON.stringify(total)}`);
   console.log(`heap at the end ${heap()}; open: ${process.getActiveResourcesInfo().join(', ') || 'nothing'}`);
 }
