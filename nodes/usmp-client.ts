@@ -4,6 +4,7 @@ import { USMPConnection, USMPError } from '../src/index.js';
 import type { UsmpClientNode } from './shared/client-node.js';
 import { Gateway } from './shared/gateway.js';
 import { connectionOptions, type ClientSettings } from './shared/settings.js';
+import { testConnection } from './shared/test-connection.js';
 import { translator } from './shared/text.js';
 
 interface UsmpClientDef extends NodeDef, Omit<ClientSettings, 'id'> {
@@ -46,5 +47,10 @@ export = function (RED: NodeAPI): void {
     {
       credentials: { psk: { type: 'password' } },
     },
+  );
+  RED.httpAdmin.post(
+    '/usmp/test-connection',
+    RED.auth.needsPermission('usmp-client.write'),
+    testConnection(RED),
   );
 };

@@ -71,8 +71,12 @@ export class USMPClient extends Endpoint {
    * speak USMP. `code` tells exactly; the message says what to check.
    */
   connect(): Promise<void> {
-    if (this.#state.at === 'connected') return Promise.resolve();
     if (this.#state.at === 'connecting') return this.#state.connected;
+    if (this.#state.at === 'connected') {
+      const { channel } = this.#state;
+      // Saying BYE: the next session is opened after that.
+      return channel.isEstablished ? Promise.resolve() : channel.closed.then(() => this.connect());
+    }
     const channel = this.#open();
     this.#channel = channel;
     let opened = false;

@@ -7,6 +7,7 @@ import type { Secret } from '../crypto/secret.js';
 import { ConnectionClosedError, type USMPError } from '../errors.js';
 import type { Transport, TransportHandlers } from '../link/transport.js';
 import { toHex } from '../wire/bytes.js';
+import { guarded } from './guarded.js';
 import { Inbox } from './inbox.js';
 import type { Peer } from './peer.js';
 import type { Ticket } from './send-queue.js';
@@ -165,16 +166,19 @@ export class Channel {
   #flush(): void {
     if (this.#flushing) return; // a hook has called back in; the loop below goes on
     this.#flushing = true;
-    for (;;) {
-      const { outbound, events } = this.#peer.take();
-      if (outbound.length === 0 && events.length === 0) break;
-      for (const bytes of outbound) {
-        if (!this.#transport.write(bytes)) this.#peer.setWritable(false, this.#clock.now());
+    try {
+      for (;;) {
+        const { outbound, events } = this.#peer.take();
+        if (outbound.length === 0 && events.length === 0) break;
+        for (const bytes of outbound) {
+          if (!this.#transport.write(bytes)) this.#peer.setWritable(false, this.#clock.now());
+        }
+        for (const event of events) this.#dispatch(event);
       }
-      for (const event of events) this.#dispatch(event);
+    } finally {
+      this.#flushing = false;
+      this.#arm();
     }
-    this.#flushing = false;
-    this.#arm();
   }
 
   #arm(): void {
@@ -248,19 +252,4 @@ export class Channel {
 
 function peerIsOpening(peer: Peer): boolean {
   return peer.state === 'idle' || peer.state === 'handshaking';
-}
-
-/**
- * Calls a user's function so that its throw does not leave the engine halfway through something: it surfaces
- * as an uncaught exception of its own, as a throwing event listener's does.
- */
-function guarded<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-    return undefined;
-  }
 }

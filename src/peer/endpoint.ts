@@ -1,8 +1,9 @@
 /** What a client and a server's session offer alike: messages out and in, PING, REKEY (protocol §6). */
 import { EventEmitter } from 'node:events';
-import { toBytes } from '../check.js';
+import { checkSeconds, toBytes } from '../check.js';
 import { ConnectionClosedError, NotConnectedError, type USMPError } from '../errors.js';
 import type { Channel, ChannelHooks } from './channel.js';
+import { guarded } from './guarded.js';
 
 export interface EndpointEvents {
   /** The connection is open and the handshake begins. */
@@ -16,6 +17,9 @@ export interface EndpointEvents {
   /** The session ended: with the reason, or nothing when it was closed from here. */
   close: [reason: USMPError | undefined];
 }
+
+/** Seconds: a month. */
+const MAX_TIMEOUT = 31 * 86_400;
 
 export abstract class Endpoint extends EventEmitter<EndpointEvents> implements AsyncIterable<Buffer> {
   constructor() {
@@ -35,7 +39,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
     return {
       onMessage: (message) => {
         this.#emitWaiting();
-        return this.emit('message', message);
+        return this.#emitMessage(message);
       },
       onHandshaking: () => void this.emit('handshaking'),
       onProven: () => void this.emit('proven'),
@@ -62,7 +66,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
   async recv(options: { timeout?: number } = {}): Promise<Buffer> {
     const channel = this.lastChannel();
     if (!channel) throw new NotConnectedError();
-    return channel.inbox.take((options.timeout ?? 0) * 1000);
+    return channel.inbox.take(checkSeconds('timeout', options.timeout ?? 0, { max: MAX_TIMEOUT }));
   }
 
   /** @returns the round-trip time in milliseconds. */
@@ -92,7 +96,12 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
     while (this.listenerCount('message') > 0) {
       const message = this.lastChannel()?.inbox.poll();
       if (!message) return;
-      this.emit('message', message);
+      this.#emitMessage(message);
     }
+  }
+
+  /** @returns false when nobody listens. A listener that throws has had its message, and the next one gets its own. */
+  #emitMessage(message: Buffer): boolean {
+    return guarded(() => this.emit('message', message)) ?? true;
   }
 }

@@ -149,7 +149,8 @@ export class Peer {
     else if (again) this.#outbound.push(again);
     const state = this.#state;
     if (state.at === 'handshaking' && now >= state.deadline) this.#fail(this.#lostReason());
-    else if (state.at === 'closing' && now >= state.deadline) this.#giveUpClosing(state.running);
+    else if (state.at === 'closing' && now >= state.deadline)
+      this.#live((running) => this.#giveUpClosing(running));
     else this.#live((running) => running.tick(now));
   }
 

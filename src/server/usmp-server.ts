@@ -7,6 +7,7 @@ import { createCookies } from '../handshake/cookie.js';
 import { ServerHandshake } from '../handshake/server.js';
 import type { Transport, TransportHandlers } from '../link/transport.js';
 import { Channel, type SessionInfo } from '../peer/channel.js';
+import { guarded } from '../peer/guarded.js';
 import { Peer } from '../peer/peer.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { Admission, type Place } from './admission.js';
@@ -157,7 +158,8 @@ export class USMPServer extends EventEmitter<ServerEvents> {
         this.#handshakes.delete(channel);
         place.release();
         if (!(reason instanceof USMPError) || reason.code === 'USMP_CLOSED') return; // closed from here
-        place.failed(clock.now());
+        // A look-up of ours that was too slow is no fault of the device.
+        if (reason.fault !== 'local') place.failed(clock.now());
         this.#refused(remote, reason);
       },
     );
@@ -210,6 +212,6 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   }
 
   #refused({ address, port }: Remote, reason: USMPError): void {
-    this.emit('refused', { address, port, reason });
+    guarded(() => this.emit('refused', { address, port, reason }));
   }
 }

@@ -259,4 +259,21 @@ describe('a client', () => {
     assert.deepEqual(received, ['one', 'two', 'three']);
     assert.equal(caught.length, 3);
   });
+
+  it('hands each message once to a listener that comes late and throws', async () => {
+    const { client, session } = await loopback.pair(await loopback.serve());
+    for (const text of ['one', 'two', 'three']) await session.send(text);
+    await session.ping();
+    const received: string[] = [];
+    const caught = await uncaughtDuring(async () => {
+      client.on('message', (message) => {
+        received.push(message.toString());
+        throw new Error('no');
+      });
+      for (const text of ['four', 'five', 'six']) await session.send(text);
+      await session.ping();
+    });
+    assert.deepEqual(received, ['one', 'two', 'three', 'four', 'five', 'six']);
+    assert.equal(caught.length, 6);
+  });
 });

@@ -143,6 +143,22 @@ for (const protocol of PROTOCOLS) {
       assert.deepEqual(codes, ['USMP_PSK_LOOKUP']);
     });
 
+    it('locks nobody out because its own look-ups take too long', async () => {
+      const clock = new FakeClock();
+      let asked = 0;
+      const psk = (): string | Promise<string> => {
+        asked += 1;
+        return asked > 5 ? PSK : new Promise(() => undefined);
+      };
+      const server = await loopback.serve({ protocol, psk }, { clock, random: systemRandom });
+      const clients = [1, 2, 3, 4, 5].map(() => loopback.client(server, { protocol, handshakeTimeout: 0.3 }));
+      const failing = Promise.allSettled(clients.map((client) => client.connect()));
+      await eventually(() => asked === 5);
+      await clock.advance(10_000);
+      await failing;
+      await loopback.pair(server, { protocol, handshakeTimeout: 0.3 });
+    });
+
     it('has freed its port when any of several calls of close resolves', async () => {
       const server = new USMPServer({ psk: PSK, host: HOST, port: await loopback.freePort(), protocol });
       loopback.after(() => server.close());

@@ -1,0 +1,473 @@
+/** "Test connection" of a gateway's dialog, through the endpoint of a real runtime. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Node, NodeAPI, NodeDef } from 'node-red';
+import {
+  adviceKey,
+  attempt,
+  explain,
+  explainSetting,
+  stepOf,
+  STEPS,
+  type Failure,
+  type Report,
+  type Success,
+} from '../../nodes/shared/test-connection.js';
+import type { Translate } from '../../nodes/shared/text.js';
+import { systemRandom } from '../../src/crypto/random.js';
+import { ServerHandshake } from '../../src/handshake/server.js';
+import { ArgumentError, PROTOCOLS, USMPError, type Protocol, type USMPServer } from '../../src/index.js';
+import { FrameType } from '../../src/wire/constants.js';
+import { Deframer } from '../../src/wire/deframer.js';
+import { encodeFrame, type Frame } from '../../src/wire/frame.js';
+import { encodeUtack } from '../../src/wire/utack.js';
+import { rawFrame } from '../support/forgery.js';
+import { eventually, HOST, PSK, timed, useLoopback, WRONG_PSK, type Loopback } from '../support/loopback.js';
+import { frameOf } from '../support/path.js';
+import { relay } from '../support/relay.js';
+import { flowWith, helper, NODES } from '../support/runtime.js';
+
+const DEVICE_ID = '02:00:00:00:00:07';
+const ENV_NAME = 'USMP_TEST_CONNECTION';
+
+/** What the dialog sends. */
+const typed = (port: number, changes: object = {}): Record<string, unknown> => ({
+  id: 'typed',
+  host: HOST,
+  port: String(port),
+  protocol: 'tcp',
+  deviceId: DEVICE_ID,
+  suite: 'aes-256-gcm',
+  pskFormat: 'text',
+  connectTimeout: '10',
+  handshakeTimeout: '0.3',
+  psk: PSK,
+  ...changes,
+});
+
+/** Every reply of the current test, as text. */
+const replies: string[] = [];
+
+async function post(body: object): Promise<{ status: number; body: unknown; text: string }> {
+  const reply = await helper.request().post('/usmp/test-connection').send(body);
+  replies.push(reply.text);
+  return reply;
+}
+
+async function report(body: object): Promise<Report> {
+  const reply = await post(body);
+  assert.equal(reply.status, 200, reply.text);
+  return reply.body as Report;
+}
+
+async function success(body: object): Promise<Success> {
+  const result = await report(body);
+  assert.ok(result.ok, JSON.stringify(result));
+  return result;
+}
+
+async function failure(body: object): Promise<Failure> {
+  const result = await report(body);
+  assert.ok(!result.ok);
+  assert.match(result.reason, /\S/);
+  assert.match(result.advice, /\S/);
+  return result;
+}
+
+/** Step and code of a test that must fail. */
+async function failsAt(body: object): Promise<[string, string]> {
+  const { step, code } = await failure(body);
+  return [step, code];
+}
+
+/** Node-RED's own node that holds the global variables. */
+function globalConfig(RED: NodeAPI): void {
+  RED.nodes.registerType('global-config', function (this: Node, def: NodeDef) {
+    RED.nodes.createNode(this, def);
+  });
+}
+
+const load = (flow: object[] = [], credentials: object = {}): Promise<void> =>
+  helper.load([...NODES, globalConfig], flow, credentials);
+
+/** With the deployed config node `gw`, which no node uses. */
+const deployed = (credential: string): Promise<void> =>
+  load(flowWith(9, 'tcp', []), { gw: { psk: credential } });
+
+const withoutPsk = (body: Record<string, unknown>): object => ({ ...body, psk: undefined });
+
+/** Answers a client's frames one by one. */
+function program(
+  loopback: Loopback,
+  protocol: Protocol,
+  answer: (frame: Frame) => Uint8Array | undefined,
+): Promise<number> {
+  if (protocol === 'udp') {
+    return loopback.udpProgram((datagram, reply) => {
+      const frame = frameOf(datagram);
+      if (!frame) return;
+      reply(encodeUtack(frame));
+      const bytes = answer(frame);
+      if (bytes) reply(bytes);
+    });
+  }
+  return loopback.tcpProgram((socket) => {
+    const deframer = new Deframer();
+    socket.on('data', (chunk) => {
+      for (const frame of deframer.push(chunk)) {
+        const bytes = answer(frame);
+        if (bytes) socket.write(bytes);
+      }
+    });
+  });
+}
+
+/** A gateway that claims a session with a proof out of thin air. */
+function impostor(frame: Frame): Uint8Array | undefined {
+  if (frame.type === FrameType.HELLO) {
+    const { reply } = new ServerHandshake({ random: systemRandom }).receive(frame);
+    return reply && encodeFrame(reply);
+  }
+  return frame.type === FrameType.HELLO_ACK
+    ? encodeFrame({ type: FrameType.SESSION_OK, seq: 0, payload: systemRandom(48) })
+    : undefined;
+}
+
+/** How a server's next session ends. */
+async function ending(server: USMPServer): Promise<string | undefined> {
+  const [session] = await once(server, 'session');
+  const [reason] = await once(session, 'close');
+  return (reason as USMPError | undefined)?.code;
+}
+
+describe('the test of a connection', () => {
+  before(() => helper.startServer());
+  after(() => helper.stopServer());
+  const loopback = useLoopback();
+  afterEach(async () => {
+    const logged = helper.log().args.map(([entry]) => JSON.stringify(entry));
+    await helper.unload();
+    Reflect.deleteProperty(process.env, ENV_NAME);
+    for (const text of [...replies.splice(0), ...logged]) {
+      for (const psk of [PSK, WRONG_PSK]) assert.ok(!text.includes(psk), text);
+    }
+  });
+
+  for (const protocol of PROTOCOLS) {
+    describe(`over ${protocol}`, () => {
+      const silent = (): Promise<number> =>
+        protocol === 'tcp' ? loopback.tcpProgram((socket) => socket.resume()) : loopback.udpProgram();
+
+      it('succeeds: round-trip time, session id, and a BYE for the gateway', async () => {
+        await load();
+        const server = await loopback.serve({ protocol });
+        const ended = ending(server);
+        const seen = once(server, 'session');
+        const { rttMs, ...rest } = await success(typed(server.port!, { protocol }));
+        const [{ sessionId, deviceId }] = await seen;
+        assert.deepEqual(rest, { ok: true, sessionId });
+        assert.ok(rttMs >= 0 && rttMs < 1000, String(rttMs));
+        assert.equal(deviceId, DEVICE_ID);
+        assert.equal(await ended, 'USMP_BYE');
+        assert.equal(server.sessions.size, 0);
+      });
+
+      it('finds no address for the host', async () => {
+        await load();
+        const body = typed(9000, { protocol, host: 'does-not-exist.invalid' });
+        assert.deepEqual(await failsAt(body), ['name', 'USMP_HOST_NOT_FOUND']);
+      });
+
+      it('is refused', async () => {
+        await load();
+        const body = typed(await loopback.freePort(), { protocol });
+        assert.deepEqual(await failsAt(body), ['connect', 'USMP_CONNECTION_REFUSED']);
+      });
+
+      it('hears nothing', async () => {
+        await load();
+        const body = typed(await silent(), { protocol });
+        const { step, code, advice } = await failure(body);
+        assert.deepEqual([step, code], ['hello', 'USMP_NO_ANSWER']);
+        assert.match(advice, protocol === 'udp' ? /advice\.udpNoAnswer$/ : /advice\.USMP_NO_ANSWER$/);
+      });
+
+      it('meets wire version 1', async () => {
+        await load();
+        const port = await program(loopback, protocol, () =>
+          rawFrame({ version: 1, type: FrameType.CHALLENGE, payload: systemRandom(64) }),
+        );
+        assert.deepEqual(await failsAt(typed(port, { protocol })), ['hello', 'USMP_WIRE_VERSION_1']);
+      });
+
+      it('has the wrong PSK', async () => {
+        await load();
+        const server = await loopback.serve({ protocol });
+        const body = typed(server.port!, { protocol, psk: WRONG_PSK });
+        assert.deepEqual(await failsAt(body), ['psk', 'USMP_PSK_REJECTED']);
+      });
+
+      it('meets a gateway with another PSK', async () => {
+        await load();
+        const port = await program(loopback, protocol, impostor);
+        assert.deepEqual(await failsAt(typed(port, { protocol })), ['psk', 'USMP_GATEWAY_PROOF']);
+      });
+
+      it('loses a session whose other side has another cipher suite', async () => {
+        await load();
+        const server = await loopback.serve({ protocol, suite: 'chacha20-poly1305' });
+        const [step] = await failsAt(typed(server.port!, { protocol }));
+        assert.equal(step, 'session');
+      });
+
+      it('waits no longer than its limit for a gateway that goes dark', async () => {
+        await load();
+        const server = await loopback.serve({ protocol });
+        const way = await relay(loopback, protocol, server.port!);
+        const client = loopback.client(way.port, { protocol });
+        await client.connect();
+        way.goDark();
+        const { value, ms } = await timed(attempt(client, 300));
+        assert.ok(!value.ok && value.inSession);
+        assert.equal(value.error.code, 'USMP_TIMEOUT');
+        assert.ok(ms > 250 && ms < 1500, `${ms} ms`);
+      });
+    });
+  }
+
+  it('meets something that does not speak USMP', async () => {
+    await load();
+    const port = await loopback.tcpProgram((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    });
+    assert.deepEqual(await failsAt(typed(port)), ['hello', 'USMP_MAGIC']);
+  });
+
+  it('is hung up on before CHALLENGE', async () => {
+    await load();
+    const port = await loopback.tcpProgram((socket) => socket.once('data', () => socket.end()));
+    assert.deepEqual(await failsAt(typed(port)), ['hello', 'USMP_CLOSED_BEFORE_CHALLENGE']);
+  });
+
+  it('is locked out after failures, as is said', async () => {
+    await load();
+    const server = await loopback.serve();
+    const seen: string[] = [];
+    while (seen.at(-1) !== 'USMP_CLOSED_BEFORE_CHALLENGE' && seen.length < 15) {
+      const { code } = await failure(typed(server.port!, { psk: WRONG_PSK }));
+      seen.push(code);
+    }
+    assert.deepEqual(new Set(seen), new Set(['USMP_PSK_REJECTED', 'USMP_CLOSED_BEFORE_CHALLENGE']));
+  });
+
+  it('gives up at 5 s, however long the dialog allows', async () => {
+    await load();
+    const port = await loopback.tcpProgram((socket) => socket.resume());
+    const { value, ms } = await timed(failsAt(typed(port, { handshakeTimeout: '60' })));
+    assert.deepEqual(value, ['hello', 'USMP_NO_ANSWER']);
+    assert.ok(ms > 4500 && ms < 6500, `${ms} ms`);
+  });
+
+  describe('takes the PSK', () => {
+    it('that is stored for the node, when none is typed', async () => {
+      await deployed(PSK);
+      const server = await loopback.serve();
+      for (const psk of [undefined, '__PWRD__']) {
+        await success(typed(server.port!, { id: 'gw', psk }));
+      }
+      assert.deepEqual(await failsAt(typed(server.port!, { id: 'gw', psk: WRONG_PSK })), [
+        'psk',
+        'USMP_PSK_REJECTED',
+      ]);
+    });
+
+    it('from the environment, typed or stored', async () => {
+      process.env[ENV_NAME] = PSK;
+      await deployed(`\${${ENV_NAME}}`);
+      const { port } = await loopback.serve();
+      for (const psk of [`\${${ENV_NAME}}`, `$(${ENV_NAME})`]) {
+        await success(typed(port!, { psk }));
+      }
+      await success(withoutPsk(typed(port!, { id: 'gw' })));
+    });
+
+    it('from nowhere, and says so', async () => {
+      await deployed(PSK);
+      for (const body of [withoutPsk(typed(9)), typed(9, { id: 'gw', psk: '' })]) {
+        const { step, field, advice } = await failure(body);
+        assert.deepEqual([step, field], ['settings', 'psk']);
+        assert.match(advice, /error\.pskMissing$/);
+      }
+    });
+  });
+
+  describe('takes other settings from the environment', () => {
+    it('of the process', async () => {
+      await load();
+      const { port } = await loopback.serve();
+      process.env[ENV_NAME] = String(port);
+      await success(typed(0, { port: `\${${ENV_NAME}}` }));
+    });
+
+    it('of Node-RED, once the node is deployed', async () => {
+      const { port } = await loopback.serve();
+      const globals = {
+        id: 'globals',
+        type: 'global-config',
+        env: [{ name: ENV_NAME, value: String(port), type: 'num' }],
+      };
+      await load([...flowWith(9, 'tcp', []), globals], { gw: { psk: PSK } });
+      await success(typed(0, { id: 'gw', port: `\${${ENV_NAME}}` }));
+    });
+
+    it('and names a variable that is not set', async () => {
+      await load();
+      for (const field of ['host', 'port', 'deviceId', 'psk', 'connectTimeout']) {
+        const { step, code, advice, ...rest } = await failure(typed(9, { [field]: `\${${ENV_NAME}}` }));
+        assert.deepEqual([step, code, rest.field], ['settings', 'USMP_ARGUMENT', field]);
+        assert.match(advice, /error\.envUnset$/);
+      }
+    });
+
+    it('and does not tell their values', async () => {
+      await load();
+      process.env[ENV_NAME] = PSK;
+      for (const field of ['host', 'port', 'protocol', 'deviceId', 'suite', 'pskFormat']) {
+        const result = await failure(typed(9, { [field]: `\${${ENV_NAME}}` }));
+        assert.equal(result.field, field);
+      }
+    });
+  });
+
+  describe('checks what it is asked for', () => {
+    const cases: [string, unknown][] = [
+      ['host', ''],
+      ['host', 7],
+      ['port', '70000'],
+      ['port', 'nine'],
+      ['port', true],
+      ['protocol', 'sctp'],
+      ['protocol', null],
+      ['deviceId', '02:00'],
+      ['deviceId', {}],
+      ['suite', 'rot13'],
+      ['pskFormat', 'morse'],
+      ['connectTimeout', '0'],
+      ['connectTimeout', 100_000],
+      ['handshakeTimeout', '-1'],
+      ['handshakeTimeout', []],
+      ['psk', 'short'],
+      ['psk', 12_345],
+      ['id', 1],
+      ['surprise', 'x'],
+      ['toString', 'x'],
+    ];
+    for (const [field, value] of cases) {
+      it(`${field}: ${JSON.stringify(value)}`, async () => {
+        await load();
+        const { step, code, field: named } = await failure(typed(9, { [field]: value }));
+        assert.deepEqual([step, code, named], ['settings', 'USMP_ARGUMENT', field]);
+      });
+    }
+
+    it('a list', async () => {
+      await load();
+      assert.equal((await failure([])).field, 'body');
+    });
+
+    it('numbers and blank fields, which stand for defaults', async () => {
+      await load();
+      const { port } = await loopback.serve();
+      const body = typed(0, { port, connectTimeout: '', handshakeTimeout: 2, deviceId: '' });
+      await success(body);
+    });
+  });
+
+  describe('lets through', () => {
+    it('one test of a gateway at a time', async () => {
+      await load();
+      const port = await loopback.tcpProgram((socket) => socket.resume());
+      const statuses = await Promise.all([post(typed(port)), post(typed(port))]);
+      assert.deepEqual(statuses.map(({ status }) => status).sort(), [200, 429]);
+      assert.match(statuses.find(({ status }) => status === 429)!.text, /test\.running$/);
+      assert.equal((await post(typed(port))).status, 200);
+    });
+
+    it('three at once', async () => {
+      await load();
+      const port = await loopback.tcpProgram((socket) => socket.resume());
+      const all = await Promise.all(['a', 'b', 'c', 'd'].map((id) => post(typed(port, { id }))));
+      assert.deepEqual(all.map(({ status }) => status).sort(), [200, 200, 200, 429]);
+      assert.match(all.find(({ status }) => status === 429)!.text, /test\.tooMany$/);
+    });
+
+    it('twenty a minute', async () => {
+      await load();
+      for (let i = 0; i < 20; i++) assert.equal((await post(typed(9, { port: '0' }))).status, 200);
+      const { status, text } = await post(typed(9, { port: '0' }));
+      assert.equal(status, 429);
+      assert.match(text, /test\.tooMany$/);
+    });
+  });
+
+  it('leaves the session of the deployed node, or lets it come back', async () => {
+    const server = await loopback.serve();
+    const user = { id: 'out', type: 'usmp out', client: 'gw' };
+    const timing = { deviceId: DEVICE_ID, retryMin: '0.1', retryMax: '0.1' };
+    await load(flowWith(server.port!, 'tcp', [user], timing), { gw: { psk: PSK } });
+    assert.ok(await eventually(() => server.sessions.size === 1));
+    const { sessionId } = await success(withoutPsk(typed(server.port!, { id: 'gw' })));
+    const isBack = (): boolean =>
+      [...server.sessions.values()].some((session) => session.connected && session.sessionId !== sessionId);
+    assert.ok(await eventually(isBack, 3000));
+    await helper.unload();
+  });
+});
+
+describe('what a test that failed is called', () => {
+  const root = path.resolve(__dirname, '../../nodes/locales');
+  const texts = JSON.parse(readFileSync(path.join(root, 'en-US/usmp-client.json'), 'utf8'));
+  const t: Translate = (key, values = {}) => {
+    const text: unknown = key.split('.').reduce((inner, part) => inner?.[part], texts.usmp);
+    return typeof text === 'string' ? text.replace(/__(\w+?)__/g, (_, name) => String(values[name])) : key;
+  };
+  const codes = Object.keys(texts.usmp.reason).filter((code) => code.startsWith('USMP_'));
+  const errors = codes.map((code) => new USMPError('', { code }));
+
+  it('is one of the steps, each of which the dialog has a word for', () => {
+    for (const error of errors) {
+      assert.equal(stepOf(error, true), 'session');
+      assert.ok(STEPS.includes(stepOf(error, false)));
+    }
+    assert.deepEqual(Object.keys(texts['usmp-client'].step).sort(), [...STEPS].sort());
+  });
+
+  it('comes with advice from the catalogue, all of which is used', () => {
+    const used = new Set<string>();
+    for (const error of errors) {
+      if (error.code === 'USMP_ARGUMENT') continue;
+      for (const [inSession, protocol] of [
+        [true, 'tcp'],
+        [false, 'tcp'],
+        [false, 'udp'],
+      ] as const) {
+        const step = stepOf(error, inSession);
+        const { reason, advice, code } = explain(error, inSession, protocol, t);
+        const key = adviceKey(error, step, protocol);
+        assert.equal(advice, texts.usmp.advice[key], error.code);
+        assert.deepEqual([code, reason], [error.code, texts.usmp.reason[error.code]]);
+        used.add(key);
+      }
+    }
+    assert.deepEqual([...used].sort(), Object.keys(texts.usmp.advice).sort());
+  });
+
+  it('names the setting, and not its value', () => {
+    const error = new ArgumentError('port', 'expected a whole number from 1 to 65535, got 70000');
+    const { step, field, advice } = explainSetting(error, 'Port', t);
+    assert.deepEqual([step, field], ['settings', 'port']);
+    assert.equal(advice, 'check the setting Port: expected a whole number from 1 to 65535');
+  });
+});
