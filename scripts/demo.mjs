@@ -51,7 +51,7 @@ async function listen(server, port) {
   }
 }
 
-const RED = require('node-red');
+const RED = require(process.env.NODE_RED_MAIN ?? 'node-red');
 const notFound = (res) => () => {
   res.statusCode = 404;
   res.end();

@@ -1,0 +1,249 @@
+/** The Node-RED editor in Chromium, as a user handles it. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const hasChromium = existsSync(CHROMIUM);
+
+const artifacts = path.resolve(__dirname, '../../artifacts');
+/** Dialogs slide in and out; what is clicked meanwhile is lost. */
+const SLIDE_MS = 500;
+/** The machine may be busy with other tests. */
+const PATIENCE_MS = 20_000;
+
+interface Tray {
+  readonly opensWith: string;
+  readonly ok: string;
+  readonly cancel: string;
+}
+const NODE_TRAY: Tray = {
+  opensWith: '#node-input-name',
+  ok: '#node-dialog-ok',
+  cancel: '#node-dialog-cancel',
+};
+const CONFIG_TRAY: Tray = {
+  opensWith: '#node-config-input-name',
+  ok: '#node-config-dialog-ok',
+  cancel: '#node-config-dialog-cancel',
+};
+
+/** Run in the browser: what the editor calls `RED`. */
+declare const RED: {
+  actions: { invoke(action: string): void };
+  nodes: {
+    createExportableNodeSet(nodes: unknown[]): unknown[];
+    eachConfig(visit: (node: unknown) => void): void;
+    filterNodes(filter: object): unknown[];
+  };
+  sidebar: { help: { show(type: string): void } };
+  workspaces: { active(): unknown; show(id: string): void };
+};
+declare const localStorage: { setItem(key: string, value: string): void };
+
+export class Editor {
+  /** Errors of the page, and requests that wanted to leave this machine. */
+  readonly complaints: string[] = [];
+
+  private constructor(
+    private readonly browser: Browser,
+    readonly page: Page,
+    private readonly base: string,
+    private readonly label: string,
+    private theme: string,
+  ) {}
+
+  /** @param label the beginning of the names of the screenshots. */
+  static async open(base: string, label: string): Promise<Editor> {
+    await mkdir(artifacts, { recursive: true });
+    const old = (await readdir(artifacts)).filter((file) => file.startsWith(`${label}-`));
+    await Promise.all(old.map((file) => rm(path.join(artifacts, file))));
+    const browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ['--disable-gpu', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
+    });
+    const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, locale: 'en-US' });
+    page.setDefaultTimeout(PATIENCE_MS);
+    const editor = new Editor(browser, page, base, label, 'light');
+    page.on('pageerror', (error) => editor.complaints.push(`error: ${error.message}`));
+    page.on('console', (line) => {
+      if (line.type() === 'error') editor.complaints.push(`console: ${line.text()}`);
+    });
+    page.on('request', (request) => editor.checkHost(request.url()));
+    page.on('websocket', (socket) => editor.checkHost(socket.url()));
+    await editor.load();
+    return editor;
+  }
+
+  close(): Promise<void> {
+    return this.browser.close();
+  }
+
+  private checkHost(url: string): void {
+    if (/^(https?|wss?):/.test(url) && new URL(url).hostname !== '127.0.0.1') {
+      this.complaints.push(`request: ${url}`);
+    }
+  }
+
+  private async load(): Promise<void> {
+    await this.page.goto(this.base);
+    await this.page.waitForSelector('.red-ui-palette-node[data-palette-type="usmp ping"]', {
+      state: 'attached',
+    });
+    await this.page.waitForFunction(() => Boolean(RED.workspaces.active()));
+    await this.page.waitForSelector('#red-ui-loading-progress', { state: 'hidden' });
+  }
+
+  /** Node-RED 5 keeps the theme in the browser. */
+  async reloadDark(): Promise<void> {
+    this.theme = 'dark';
+    await this.page.evaluate(() => localStorage.setItem('view-dark-theme', 'dark'));
+    await this.load();
+    await this.page.waitForSelector('html.nr-theme-dark', { state: 'attached' });
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.waitForTimeout(SLIDE_MS);
+    await this.page.screenshot({ path: path.join(artifacts, `${this.label}-${this.theme}-${name}.png`) });
+  }
+
+  // ---- the workspace ----
+
+  async import(flow: readonly object[]): Promise<void> {
+    const text = '#red-ui-clipboard-dialog-import-text';
+    await this.page.evaluate(() => RED.actions.invoke('core:show-import-dialog'));
+    await this.page.fill(text, JSON.stringify(flow));
+    await this.page.press(text, 'End'); // a key that is let go enables the button
+    await this.page.click('#red-ui-clipboard-dialog-ok');
+    await this.dismissNotification();
+  }
+
+  show(tab: string): Promise<void> {
+    return this.page.evaluate((id) => RED.workspaces.show(id), tab);
+  }
+
+  async deploy(): Promise<void> {
+    const button = '#red-ui-header-button-deploy';
+    const [response] = await Promise.all([
+      this.page.waitForResponse(
+        (answer) => answer.url().endsWith('/flows') && answer.request().method() === 'POST',
+      ),
+      this.page.click(button),
+    ]);
+    assert.equal(response.status(), 200);
+    await this.page.waitForSelector(`${button}.disabled`);
+    await this.dismissNotification();
+  }
+
+  /** What has been imported or deployed is told for some seconds, in front of the dialogs. */
+  private async dismissNotification(): Promise<void> {
+    const notification = this.page.locator('.red-ui-notification').first();
+    await notification.click();
+    await notification.waitFor({ state: 'hidden' });
+  }
+
+  private node(id: string): Locator {
+    return this.page.locator(`g.red-ui-flow-node-group[id="${id}"]`);
+  }
+
+  pressButton(id: string): Promise<void> {
+    return this.node(id).locator('.red-ui-flow-node-button-button').click();
+  }
+
+  /** Resolves once the status under the node has this colour and text. */
+  async waitForStatus(id: string, style: string, text: string | RegExp): Promise<void> {
+    await this.node(id).locator(`.red-ui-flow-node-status-${style}`).waitFor();
+    await this.node(id).locator('.red-ui-flow-node-status-label').filter({ hasText: text }).waitFor();
+  }
+
+  // ---- dialogs ----
+
+  async openNode(id: string): Promise<void> {
+    await this.node(id).locator('rect.red-ui-flow-node').dblclick();
+    await this.opened(NODE_TRAY);
+  }
+  /** From the open dialog of a node: the config node it has, or a new one. */
+  async openClient(how: 'add' | 'edit'): Promise<void> {
+    await this.page.click(`#node-input-btn-client-${how}`);
+    await this.opened(CONFIG_TRAY);
+  }
+  closeNode(how: 'ok' | 'cancel'): Promise<void> {
+    return this.closeTray(NODE_TRAY, how);
+  }
+  closeClient(how: 'ok' | 'cancel'): Promise<void> {
+    return this.closeTray(CONFIG_TRAY, how);
+  }
+
+  private async opened(tray: Tray): Promise<void> {
+    await this.page.waitForSelector(tray.opensWith);
+    await this.page.waitForTimeout(SLIDE_MS);
+  }
+
+  private async closeTray(tray: Tray, how: 'ok' | 'cancel'): Promise<void> {
+    await this.page.click(tray[how]);
+    await this.page.waitForSelector(tray.opensWith, { state: 'detached' });
+    await this.page.waitForTimeout(SLIDE_MS);
+  }
+
+  clientTab(name: string): Promise<void> {
+    return this.page.locator('.usmp-client-tabs').getByText(name, { exact: true }).click();
+  }
+
+  clientField(name: string): Locator {
+    return this.page.locator(`#node-config-input-${name}`);
+  }
+
+  /** Types into a field of the config dialog and leaves it, as the fields are checked then. */
+  async fillClient(name: string, value: string): Promise<void> {
+    await this.clientField(name).fill(value);
+    await this.clientField(name).press('Tab');
+  }
+
+  async isRefused(name: string): Promise<boolean> {
+    return /\binput-error\b/.test((await this.clientField(name).getAttribute('class')) ?? '');
+  }
+
+  /** What the editor says about a refused field when the mouse is over it. */
+  async whyRefused(name: string): Promise<string> {
+    await this.page.mouse.move(0, 0);
+    await this.clientField(name).hover();
+    const tooltip = this.page.locator('.red-ui-popover:visible').last();
+    await tooltip.waitFor();
+    return tooltip.innerText();
+  }
+
+  // ---- sidebars ----
+
+  async showDebug(): Promise<void> {
+    await this.page.evaluate(() => RED.actions.invoke('core:show-debug-tab'));
+  }
+
+  /** Resolves with the text of the newest message of a debug node of this name. */
+  async debugMessage(name: string): Promise<string> {
+    const message = this.page
+      .locator('.red-ui-debug-msg')
+      .filter({ has: this.page.locator('.red-ui-debug-msg-name', { hasText: name }) })
+      .last();
+    await message.waitFor();
+    return message.locator('.red-ui-debug-msg-payload').innerText();
+  }
+
+  async help(type: string): Promise<string> {
+    await this.page.evaluate((shown) => RED.sidebar.help.show(shown), type);
+    const heading = this.page.getByRole('heading', { name: type, exact: true });
+    const help = this.page.locator('.red-ui-help').filter({ has: heading, visible: true }).first();
+    await help.waitFor();
+    return help.innerText();
+  }
+
+  /** All that the export dialog would write. */
+  export(): Promise<string> {
+    return this.page.evaluate(() => {
+      const all = RED.nodes.filterNodes({});
+      RED.nodes.eachConfig((node) => all.push(node));
+      return JSON.stringify(RED.nodes.createExportableNodeSet(all));
+    });
+  }
+}
