@@ -37,7 +37,7 @@ export = function (RED: NodeAPI): void {
         if (gateway?.isConnected)
           ping({}).then(
             (msg) => this.send(msg),
-            (error: unknown) => this.error(error),
+            (error: unknown) => this.error(error, {}),
           );
       },
       Math.min(seconds, 86_400) * 1000,

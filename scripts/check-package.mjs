@@ -31,7 +31,7 @@ try {
   const strange = packed.files.filter(
     (file) =>
       !/^(dist\/|examples\/|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/.test(file.path) ||
-      /\.fingerprint|test/.test(file.path),
+      /\.fingerprint|\.test\./.test(file.path),
   );
   if (strange.length > 0) throw new Error(`not for users: ${strange.map((file) => file.path).join(', ')}`);
 

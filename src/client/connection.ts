@@ -80,7 +80,10 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   readonly #outbox: Outbox;
   #state: ConnectionState = { at: 'idle' };
   #courier: Courier | undefined;
+  /** Counts the attempts, so that a late failure is not taken for that of a newer one. */
+  #attempt = 0;
   #failures = 0;
+  #lastReason: USMPError | undefined;
   #establishedAt = 0;
   #cancelRetry: CancelTimer = () => undefined;
   #stopped: Promise<void> = Promise.resolve();
@@ -103,6 +106,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
       if (this.#state.at === 'connecting') this.#become({ at: 'handshaking' });
     });
     this.#client.on('close', (reason) => {
+      this.#lastReason = reason;
       // Before that the attempt itself fails.
       if (this.#state.at === 'established') this.#ended(reason);
     });
@@ -225,7 +229,11 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
 
   #connect(): void {
     this.#become({ at: 'connecting' });
-    this.#open().catch((error: unknown) => this.#ended(error));
+    const attempt = ++this.#attempt;
+    this.#open().catch(async (error: unknown) => {
+      const reason = await this.#reasonOf(error);
+      if (attempt === this.#attempt) this.#ended(reason);
+    });
   }
 
   async #open(): Promise<void> {
@@ -239,6 +247,13 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     this.#counts.sessions += 1;
     this.#courier = new Courier(this.#outbox, this.#client, this.#environment.clock, this.#options.rekey);
     this.#become({ at: 'established', sessionId });
+  }
+
+  /** A session that ended before the first PING is known to have ended, but not why, until its socket has closed. */
+  async #reasonOf(error: unknown): Promise<unknown> {
+    if (!(error instanceof NotConnectedError)) return error;
+    await this.#client.disconnect();
+    return this.#lastReason ?? error;
   }
 
   /** An attempt failed or the session ended. */

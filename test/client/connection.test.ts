@@ -79,6 +79,18 @@ for (const protocol of ['tcp', 'udp'] as const) {
       await connection.stop();
     });
 
+    it('says why a session ended that ended at once', async () => {
+      const { clock, gateway, connection, states } = world({ protocol });
+      gateway.onEstablished = () => void gateway.sessions.at(-1)!.close(100);
+      connection.start();
+      await clock.advance(SECOND);
+      const waiting = states.find(({ at }) => at === 'waiting');
+      // Over TCP the connection may be gone before BYE was read.
+      assert.match((waiting?.at === 'waiting' && waiting.reason.code) || '', /^USMP_(BYE|LOST)$/);
+      await connection.stop();
+      await clock.advance(SECOND);
+    });
+
     it('does not hammer a gateway that completes handshakes and drops the session', async () => {
       const { clock, gateway, connection } = world({ protocol, retryJitter: 0 });
       connection.on('state', ({ at }) => {

@@ -20,6 +20,7 @@ describe('the demo', function () {
   this.timeout(40_000);
   let folder: string;
   let demo: RunningProcess;
+  let closeBlocker: (() => Promise<void>) | undefined;
 
   const run = (env: NodeJS.ProcessEnv): RunningProcess =>
     start(process.execPath, ['scripts/demo.mjs'], { USMP_DEMO_DIR: folder, NODE_OPTIONS: '', ...env }, root);
@@ -29,6 +30,8 @@ describe('the demo', function () {
   });
 
   afterEach(async () => {
+    await closeBlocker?.();
+    closeBlocker = undefined;
     await demo.interrupt();
     await rm(folder, { recursive: true, force: true });
   });
@@ -68,13 +71,15 @@ describe('the demo', function () {
     const blocker = createServer().listen(0, '127.0.0.1');
     await once(blocker, 'listening');
     const taken = String((blocker.address() as { port: number }).port);
+    closeBlocker = async () => {
+      blocker.close();
+      await once(blocker, 'close');
+    };
     demo = run({ PORT: taken, USMP_DEMO_GATEWAY_PORT: taken });
     await demo.waitFor(/open http/);
     assert.match(demo.output, new RegExp(`TCP port ${taken} on 127.0.0.1 is taken`));
     assert.match(demo.output, new RegExp(`port ${taken} is taken by another program`));
     await demo.waitFor(/session over UDP/);
     assert.equal(await demo.interrupt(), 0);
-    blocker.close();
-    await once(blocker, 'close');
   });
 });
