@@ -191,7 +191,7 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
 
     it('takes the PSK of the gateway, and tells that it is good', async () => {
       await editor.fillClient('psk', psk.toString('hex'));
-      assert.equal(await note(), '32 bytes, nothing to object to.');
+      assert.equal(await note(), '32 bytes, fine.');
       await leaveClient('ok');
     });
 

@@ -161,7 +161,8 @@ export class Editor {
   // ---- dialogs ----
 
   async openNode(id: string): Promise<void> {
-    await this.node(id).locator('rect.red-ui-flow-node').dblclick();
+    // Two clicks within the same millisecond are no double click to the editor.
+    await this.node(id).locator('rect.red-ui-flow-node').dblclick({ delay: 50 });
     await this.opened(NODE_TRAY);
   }
   /** From the open dialog of a node: the config node it has, or a new one. */
