@@ -62,6 +62,7 @@ export class Gateway {
   /** `loading`: the outbox of the last run is being read; `held`: a flow has asked to stay disconnected. */
   #wish: 'loading' | 'ready' | 'held' = 'ready';
   #startWhenLoaded = false;
+  #loaded: Promise<void> = Promise.resolve();
   #stopTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #shown: string | undefined;
@@ -80,7 +81,7 @@ export class Gateway {
       const keeper = new Keeper(node, store, () => connection.undelivered, failed);
       this.#keeper = keeper;
       this.#wish = 'loading';
-      void keeper.load().then((kept) => {
+      this.#loaded = keeper.load().then((kept) => {
         connection.restore(kept);
         if (this.#wish === 'loading') this.#wish = 'ready';
         if (this.#startWhenLoaded) this.#start();
@@ -166,6 +167,7 @@ export class Gateway {
     this.#wish = 'held';
     if (this.#connection instanceof USMPError) return;
     await this.#stop();
+    await this.#loaded; // what is not read yet must not be written over
     await this.#keeper?.flush();
     await this.#connection.close(this.#keeper ? 'kept' : undefined);
   }
