@@ -93,6 +93,11 @@ export class AuthError extends HandshakeError {
   }
 }
 
+/** Whether the two sides do not have the same PSK, as far as this side can tell. */
+export function isAuthFailure(error: USMPError): boolean {
+  return error instanceof AuthError || error.code === 'USMP_PSK_REJECTED';
+}
+
 /** A frame or a key that does not stand up to the cryptography. */
 export class CryptoError extends USMPError {
   constructor(message: string, detail: ErrorDetail = {}) {

@@ -1,5 +1,5 @@
 /** What happens to the session, as flows hear of it on the second output of `usmp in`. */
-import { AuthError, type ConnectionState, type USMPError } from '../../src/index.js';
+import { isAuthFailure, type ConnectionState, type USMPError } from '../../src/index.js';
 import { reasonText, type Translate } from './text.js';
 
 export interface SessionEvent {
@@ -10,9 +10,6 @@ export interface SessionEvent {
   /** Seconds until the next attempt to connect. */
   readonly retryIn?: number;
 }
-
-const isAuthFailure = (error: USMPError): boolean =>
-  error instanceof AuthError || error.code === 'USMP_PSK_REJECTED';
 
 /** @returns undefined for a state that flows need not hear of. */
 export function eventOf(state: ConnectionState, hadSession: boolean, t: Translate): SessionEvent | undefined {

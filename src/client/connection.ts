@@ -7,7 +7,7 @@ import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import { checkChoice, toBytes } from '../check.js';
 import type { CancelTimer } from '../clock.js';
-import { AuthError, ConnectionClosedError, NotConnectedError, USMPError } from '../errors.js';
+import { ConnectionClosedError, isAuthFailure, NotConnectedError, USMPError } from '../errors.js';
 import { viewOf } from '../wire/bytes.js';
 import { fragment } from '../wire/fragments.js';
 import { retryDelay } from './backoff.js';
@@ -66,9 +66,6 @@ export interface ConnectionStats {
 
 /** A session this old has proven itself, and the backoff begins anew (protocol §5.2). */
 const STABLE_MS = 5_000;
-
-/** With these the gateway would refuse again at once, and lock this address out (protocol §5.1). */
-const WAIT_LONG = new Set(['USMP_PSK_REJECTED']);
 
 /** How long `stop` waits for receipts of what is under way, before BYE. */
 const DRAIN_MS = 300;
@@ -301,7 +298,8 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   }
 
   #retryDelay(reason: USMPError): number {
-    const long = reason instanceof AuthError || WAIT_LONG.has(reason.code);
+    // The gateway would refuse again at once, and lock this address out (protocol §5.1).
+    const long = isAuthFailure(reason);
     const chance = viewOf(this.#environment.random(4)).getUint32(0, true) / 2 ** 32;
     return retryDelay(long ? Infinity : this.#failures, this.#options.backoff, chance);
   }
