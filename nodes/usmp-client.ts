@@ -2,10 +2,11 @@
 import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
 import type { UsmpClientNode } from './shared/client-node.js';
+import { reasonFor } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
 import { connectionOptions, type ClientSettings } from './shared/settings.js';
 import { testConnection } from './shared/test-connection.js';
-import { translator } from './shared/text.js';
+import { say, translator } from './shared/text.js';
 
 interface UsmpClientDef extends NodeDef, Omit<ClientSettings, 'id'> {
   autoConnect?: boolean;
@@ -18,6 +19,8 @@ interface UsmpClientCredentials {
 }
 
 export = function (RED: NodeAPI): void {
+  const t = translator(RED);
+
   function UsmpClient(this: UsmpClientNode, def: UsmpClientDef): void {
     RED.nodes.createNode(this, def);
     const { psk } = this.credentials as UsmpClientCredentials;
@@ -27,11 +30,11 @@ export = function (RED: NodeAPI): void {
     } catch (error) {
       if (!(error instanceof USMPError)) throw error;
       connection = error;
-      this.error(error.message);
+      this.error(say(t, reasonFor(error)));
     }
     this.gateway = new Gateway({
       node: this,
-      t: translator(RED),
+      t,
       connection,
       autoConnect: def.autoConnect !== false,
       store: def.outboxStore ?? '',

@@ -1,6 +1,7 @@
 /** The node `usmp in`: every message from the gateway as a msg. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { useGateway } from './shared/client-node.js';
+import { FlowError } from './shared/explain.js';
 import { decodePayload, FORMATS, type Format } from './shared/payload.js';
 import { translator } from './shared/text.js';
 
@@ -32,7 +33,8 @@ export = function (RED: NodeAPI): void {
           try {
             msg.payload = decodePayload(message, format);
           } catch (error) {
-            this.error(t('error.badJson', { reason: (error as Error).message }), msg);
+            const reason = (error as Error).message;
+            this.error(new FlowError(t('error.badJson', { reason }), 'USMP_PAYLOAD', error), msg);
             return;
           }
           this.send(msg);

@@ -1,7 +1,8 @@
 /** The node `usmp out`: msg.payload to the gateway, or msg.action for the session. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { DELIVERIES } from '../src/index.js';
+import { DELIVERIES, MAX_MESSAGE_BYTES } from '../src/index.js';
 import { useGateway } from './shared/client-node.js';
+import { FlowError } from './shared/explain.js';
 import { OFFLINE, type Gateway } from './shared/gateway.js';
 import { encodePayload } from './shared/payload.js';
 import { translator } from './shared/text.js';
@@ -33,6 +34,20 @@ const ACTIONS = new Map<string, (gateway: Gateway, msg: UsmpOutMessage) => Promi
 export = function (RED: NodeAPI): void {
   const t = translator(RED);
 
+  function bytesOf(payload: unknown): Uint8Array {
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = encodePayload(payload);
+    } catch (error) {
+      const reason = (error as Error).message;
+      throw new FlowError(t('error.notJson', { reason }), 'USMP_ARGUMENT', error);
+    }
+    if (!bytes) throw new FlowError(t('error.badPayload', { type: typeof payload }), 'USMP_ARGUMENT');
+    const { length: size } = bytes;
+    if (size <= MAX_MESSAGE_BYTES) return bytes;
+    throw new FlowError(t('error.tooLong', { size, max: MAX_MESSAGE_BYTES }), 'USMP_MESSAGE_TOO_LONG');
+  }
+
   function UsmpOut(this: Node, def: UsmpOutDef): void {
     RED.nodes.createNode(this, def);
     const delivery = DELIVERIES.find((each) => each === def.delivery) ?? 'confirmed';
@@ -40,17 +55,18 @@ export = function (RED: NodeAPI): void {
     const gateway = useGateway(RED, this, def.client, {}, t);
 
     const handle = async (msg: UsmpOutMessage): Promise<void> => {
-      if (!gateway) throw new Error(t('error.noClient'));
+      if (!gateway) throw new FlowError(t('error.noClient'), 'USMP_NOT_CONNECTED');
       if (msg.action !== undefined) {
         const action = typeof msg.action === 'string' ? ACTIONS.get(msg.action) : undefined;
-        if (!action) throw new Error(t('error.badAction', { actions: [...ACTIONS.keys()].join(', ') }));
+        if (!action) {
+          const actions = [...ACTIONS.keys()].join(', ');
+          throw new FlowError(t('error.badAction', { actions }), 'USMP_ARGUMENT');
+        }
         await action(gateway, msg);
         return;
       }
       if (!('payload' in msg)) return;
-      const bytes = encodePayload(msg.payload);
-      if (!bytes) throw new Error(t('error.badPayload', { type: typeof msg.payload }));
-      await gateway.send(bytes, offline, delivery);
+      await gateway.send(bytesOf(msg.payload), offline, delivery);
     };
     this.on('input', (msg, _send, done) => {
       handle(msg).then(() => done(), done);

@@ -1,5 +1,6 @@
 /** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { FlowError } from './shared/explain.js';
 import { useGateway } from './shared/client-node.js';
 import { translator } from './shared/text.js';
 
@@ -16,7 +17,7 @@ export = function (RED: NodeAPI): void {
     const gateway = useGateway(RED, this, def.client, {}, t);
 
     const ping = async (msg: NodeMessage): Promise<NodeMessage> => {
-      if (!gateway) throw new Error(t('error.noClient'));
+      if (!gateway) throw new FlowError(t('error.noClient'), 'USMP_NOT_CONNECTED');
       const rtt = await gateway.ping();
       const payload = Math.round(rtt * 1000) / 1000;
       this.status({ fill: 'green', shape: 'dot', text: t('status.rtt', { ms: Math.round(rtt * 10) / 10 }) });

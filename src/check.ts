@@ -9,7 +9,9 @@ function show(value: unknown): string {
 export function checkHost(field: string, value: unknown): string {
   // Anything but white space and control characters may be a name for the resolver.
   if (typeof value === 'string' && value !== '' && !/[\s\p{Cc}/]/u.test(value)) return value;
-  throw new ArgumentError(field, `expected a host name or an IP address, got ${show(value)}`);
+  throw new ArgumentError(field, `expected a host name or an IP address, got ${show(value)}`, {
+    kind: 'host',
+  });
 }
 
 export function checkPort(field: string, value: unknown, lowest = 1): number {
@@ -18,19 +20,23 @@ export function checkPort(field: string, value: unknown, lowest = 1): number {
 
 export function checkInteger(field: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new ArgumentError(field, `expected a whole number from ${min} to ${max}, got ${show(value)}`);
+  const message = `expected a whole number from ${min} to ${max}, got ${show(value)}`;
+  throw new ArgumentError(field, message, { kind: 'whole', values: { min, max } });
 }
 
 /** A number of seconds, to milliseconds. */
 export function checkSeconds(field: string, value: unknown, { min = 0, max = 86_400 } = {}): number {
   if (typeof value === 'number' && value >= min && value <= max) return value * 1000;
-  throw new ArgumentError(field, `expected a number of seconds from ${min} to ${max}, got ${show(value)}`);
+  const message = `expected a number of seconds from ${min} to ${max}, got ${show(value)}`;
+  throw new ArgumentError(field, message, { kind: 'number', values: { min, max } });
 }
 
 export function checkChoice<T extends string>(field: string, value: unknown, choices: readonly T[]): T {
   const choice = choices.find((each) => each === value);
   if (choice !== undefined) return choice;
-  throw new ArgumentError(field, `expected one of ${choices.join(', ')}, got ${show(value)}`);
+  const list = choices.join(', ');
+  const problem = { kind: 'choice', values: { choices: list } };
+  throw new ArgumentError(field, `expected one of ${list}, got ${show(value)}`, problem);
 }
 
 /** A message as bytes; a string stands for its UTF-8 bytes. */

@@ -26,13 +26,22 @@ export class USMPError extends Error {
   }
 }
 
+/** What is wrong with an argument, for a caller that has words of its own for it, in another language say. */
+export interface Problem {
+  /** Stable, for programs. */
+  readonly kind: string;
+  /** What the message says besides: limits, counts, choices. Never the argument itself. */
+  readonly values?: Readonly<Record<string, string | number>>;
+}
+
 /** An option or argument is not usable; `field` names it. Nothing was sent. */
 export class ArgumentError extends USMPError {
-  readonly field: string;
-
-  constructor(field: string, message: string) {
+  constructor(
+    readonly field: string,
+    message: string,
+    readonly problem: Problem = { kind: 'unusable' },
+  ) {
     super(`${field}: ${message}`, { code: 'USMP_ARGUMENT', fault: 'local' });
-    this.field = field;
   }
 }
 

@@ -1,6 +1,7 @@
 /** What happens to the session, as flows hear of it on the second output of `usmp in`. */
 import { isAuthFailure, type ConnectionState, type USMPError } from '../../src/index.js';
-import { reasonText, type Translate } from './text.js';
+import { explain, reasonFor } from './explain.js';
+import { say, type Translate } from './text.js';
 
 export interface SessionEvent {
   readonly event: 'connected' | 'reconnected' | 'disconnected' | 'auth-failed' | 'queue-full';
@@ -19,7 +20,7 @@ export function eventOf(state: ConnectionState, hadSession: boolean, t: Translat
     case 'waiting':
       return {
         event: isAuthFailure(state.reason) ? 'auth-failed' : 'disconnected',
-        reason: reasonText(t, state.reason),
+        reason: say(t, reasonFor(state.reason)),
         code: state.reason.code,
         retryIn: Math.round(state.retryInMs / 1000),
       };
@@ -30,6 +31,6 @@ export function eventOf(state: ConnectionState, hadSession: boolean, t: Translat
   }
 }
 
-export function queueFull(error: USMPError): SessionEvent {
-  return { event: 'queue-full', reason: error.message, code: error.code };
+export function queueFull(error: USMPError, t: Translate): SessionEvent {
+  return { event: 'queue-full', reason: explain(t, error, undefined), code: error.code };
 }

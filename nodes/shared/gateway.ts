@@ -9,12 +9,14 @@ import {
   type ConnectionState,
   type ConnectionStats,
   type Delivery,
+  type Protocol,
   type USMPConnection,
 } from '../../src/index.js';
 import { eventOf, queueFull, type SessionEvent } from './events.js';
+import { explain, FlowError, reasonFor } from './explain.js';
 import { Keeper } from './keeper.js';
 import { statusOf } from './status.js';
-import { reasonText, type Translate } from './text.js';
+import { say, type Translate } from './text.js';
 
 /** What a flow node hears of. */
 export interface User {
@@ -27,7 +29,7 @@ export interface User {
 export interface Origin {
   readonly deviceId: string;
   readonly sessionId: string | undefined;
-  readonly protocol: string;
+  readonly protocol: Protocol;
   readonly host: string;
   readonly port: number;
 }
@@ -90,7 +92,7 @@ export class Gateway {
     }
     connection.on('state', (state) => this.#onState(state));
     connection.on('outbox', () => this.#showStatusSoon());
-    connection.on('full', (error) => this.#tell(queueFull(error)));
+    connection.on('full', (error) => this.#tell(queueFull(error, this.#t)));
     connection.on('message', (message) => {
       for (const user of this.#users) user.onMessage?.(message);
     });
@@ -108,7 +110,7 @@ export class Gateway {
     return !(this.#connection instanceof USMPError) && this.#connection.state.at === 'established';
   }
 
-  /** @throws NotConnectedError when the settings are not usable. */
+  /** @throws FlowError when the settings are not usable. */
   get stats(): ConnectionStats {
     return this.#usable().stats;
   }
@@ -125,24 +127,26 @@ export class Gateway {
     };
   }
 
-  /** @throws NotConnectedError (offline `error`), or what `USMPConnection.send` throws. */
+  /** @throws FlowError that says why it was not delivered. */
   async send(message: Uint8Array, offline: Offline, delivery: Delivery): Promise<void> {
     const connection = this.#usable();
     this.#start(); // on demand
     if (!this.isConnected) {
       if (offline === 'drop') return;
-      if (offline === 'error') throw new NotConnectedError(this.#whyNot(connection.state));
+      if (offline === 'error') throw this.#notConnected(connection.state);
     }
-    await connection.send(message, delivery);
+    await this.#worded(connection.send(message, delivery));
   }
 
-  ping(): Promise<number> {
+  /** @returns the round-trip time in milliseconds. @throws FlowError */
+  async ping(): Promise<number> {
     this.#start();
-    return this.#usable().ping();
+    return this.#worded(this.#usable().ping());
   }
 
-  rekey(): Promise<void> {
-    return this.#usable().rekey();
+  /** @throws FlowError */
+  async rekey(): Promise<void> {
+    await this.#worded(this.#usable().rekey());
   }
 
   /** A flow asks for the session, after it had asked for none. */
@@ -183,13 +187,29 @@ export class Gateway {
   }
 
   #usable(): USMPConnection {
-    if (!(this.#connection instanceof USMPError)) return this.#connection;
-    throw new NotConnectedError(this.#t('error.notConnected', { reason: this.#connection.message }));
+    if (this.#connection instanceof USMPError) throw this.#notConnected(this.#connection);
+    return this.#connection;
   }
 
-  #whyNot(state: ConnectionState): string {
-    const reason = state.at === 'waiting' ? state.reason.message : this.#t(`status.${state.at}`);
-    return this.#t('error.notConnected', { reason });
+  /** Whatever the engine has against it, in words. */
+  async #worded<T>(outcome: Promise<T>): Promise<T> {
+    try {
+      return await outcome;
+    } catch (error) {
+      if (error instanceof NotConnectedError) throw this.#notConnected(this.#usable().state);
+      if (error instanceof USMPError) throw new FlowError(this.#explain(error), error.code, error);
+      throw error;
+    }
+  }
+
+  #notConnected(why: ConnectionState | USMPError): FlowError {
+    const cause = why instanceof USMPError ? why : why.at === 'waiting' ? why.reason : undefined;
+    const reason = cause ? this.#explain(cause) : this.#t(`status.${(why as ConnectionState).at}`);
+    return new FlowError(this.#t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
+  }
+
+  #explain(error: USMPError): string {
+    return explain(this.#t, error, this.origin?.protocol);
   }
 
   #status(): NodeStatus {
@@ -197,7 +217,7 @@ export class Gateway {
       return {
         fill: 'red',
         shape: 'ring',
-        text: this.#t('status.misconfigured', { reason: this.#connection.message }),
+        text: say(this.#t, reasonFor(this.#connection)),
       };
     }
     return statusOf(this.#connection.state, this.#connection.stats.queued, this.#t);
@@ -241,7 +261,6 @@ export class Gateway {
   #logFailure(error: USMPError): void {
     if (error.code === this.#lastReason) return;
     this.#lastReason = error.code;
-    const reason = `${reasonText(this.#t, error)} – ${error.message}`;
-    this.#node.warn(this.#t('log.disconnected', { gateway: this.#name, reason }));
+    this.#node.warn(this.#t('log.disconnected', { gateway: this.#name, reason: this.#explain(error) }));
   }
 }

@@ -1,6 +1,9 @@
 /** msg.payload to bytes and back. The one place that decides what a message looks like in a flow. */
 
-/** What a Node-RED user may put into msg.payload, as the bytes that go out; undefined when it cannot be sent. */
+/**
+ * What a Node-RED user may put into msg.payload, as the bytes that go out; undefined when it is none of that.
+ * @throws TypeError for an object that JSON has no words for: one that holds itself, say.
+ */
 export function encodePayload(payload: unknown): Uint8Array | undefined {
   switch (typeof payload) {
     case 'string':

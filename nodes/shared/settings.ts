@@ -33,45 +33,67 @@ export interface ClientSettings {
   rekeyFrames?: string | number;
 }
 
-/** Node-RED leaves `${NAME}` as it is when there is no such environment variable. */
-function known(field: string, value: string): string {
-  const name = /^\$[{(](.*)[})]$/.exec(value)?.[1];
-  if (name === undefined) return value;
-  throw new ArgumentError(field, `the environment variable ${name} is not set`);
-}
+/** The options of the engine that have another unit in the dialog, and one another name. */
+export const SCALED = {
+  outboxBytes: { setting: 'outboxSize', unit: 1024 },
+  rekeyAfter: { setting: 'rekeyAfter', unit: 60 },
+} as const;
 
-/** A number, or undefined for the default when the field is blank. */
-function number(field: string, value: string | number | undefined): number | undefined {
-  const text = known(field, String(value ?? '').trim());
-  if (text === '') return undefined;
-  const result = Number(text);
-  if (Number.isFinite(result)) return result;
-  throw new ArgumentError(field, `expected a number, got "${text}"`);
-}
+/** Finds a variable of the environment. */
+export type Environment = (name: string) => string | number | boolean | undefined;
 
-const times = (factor: number, value: number | undefined): number | undefined =>
-  value === undefined ? undefined : value * factor;
+/**
+ * @param environment for what Node-RED has not replaced: it does that when it makes a node, and leaves `${NAME}` (or,
+ *   of old, `$(NAME)`) as it is when there is no such variable.
+ * @throws ArgumentError naming the field that is not usable; it does not hold the value.
+ */
+export function connectionOptions(
+  def: ClientSettings,
+  psk: string | undefined,
+  environment: Environment = () => undefined,
+): ConnectionOptions {
+  function text(field: string, value: string | number | undefined): string {
+    const typed = String(value ?? '');
+    const match = /^\$(?:\{(.*)\}|\((.*)\))$/.exec(typed);
+    const name = match?.[1] ?? match?.[2];
+    if (name === undefined) return typed;
+    const found = environment(name);
+    if (found !== undefined) return String(found);
+    const problem = { kind: 'environment', values: { name } };
+    throw new ArgumentError(field, `the environment variable ${name} is not set`, problem);
+  }
 
-/** @throws ArgumentError naming the field that is not usable. */
-export function connectionOptions(def: ClientSettings, psk: string | undefined): ConnectionOptions {
-  const deviceId = known('deviceId', (def.deviceId ?? '').trim());
+  /** A blank field stands for the default. */
+  function number(field: keyof ClientSettings, unit = 1): number | undefined {
+    const typed = text(field, def[field]).trim();
+    if (typed === '') return undefined;
+    const result = Number(typed) * unit;
+    if (Number.isFinite(result)) return result;
+    throw new ArgumentError(field, 'expected a number', { kind: 'numeric' });
+  }
+
+  const choice = (field: 'protocol' | 'suite' | 'pskFormat', standard: string): string =>
+    text(field, def[field] ?? standard);
+
+  const { outboxBytes, rekeyAfter } = SCALED;
+  const deviceId = text('deviceId', def.deviceId).trim();
   return {
-    host: known('host', (def.host ?? '').trim()),
-    port: number('port', def.port),
-    protocol: (def.protocol ?? 'tcp') as Protocol,
-    suite: (def.suite ?? 'aes-256-gcm') as Suite,
+    host: text('host', def.host).trim(),
+    port: number('port'),
+    protocol: choice('protocol', 'tcp') as Protocol,
+    suite: choice('suite', 'aes-256-gcm') as Suite,
     deviceId: deviceId === '' ? deriveDeviceId(def.id) : deviceId,
-    psk: parsePsk(known('psk', psk ?? ''), (def.pskFormat ?? 'text') as PskFormat),
-    keepalive: number('keepalive', def.keepalive),
-    connectTimeout: number('connectTimeout', def.connectTimeout),
-    handshakeTimeout: number('handshakeTimeout', def.handshakeTimeout),
-    retryMin: number('retryMin', def.retryMin),
-    retryMax: number('retryMax', def.retryMax),
-    retryJitter: number('retryJitter', def.retryJitter),
-    outboxCount: number('outboxCount', def.outboxCount),
-    outboxBytes: times(1024, number('outboxSize', def.outboxSize)),
-    outboxAge: number('outboxAge', def.outboxAge),
-    rekeyAfter: times(60, number('rekeyAfter', def.rekeyAfter)),
-    rekeyFrames: number('rekeyFrames', def.rekeyFrames),
+    psk: parsePsk(text('psk', psk), choice('pskFormat', 'text') as PskFormat),
+    keepalive: number('keepalive'),
+    connectTimeout: number('connectTimeout'),
+    handshakeTimeout: number('handshakeTimeout'),
+    retryMin: number('retryMin'),
+    retryMax: number('retryMax'),
+    retryJitter: number('retryJitter'),
+    outboxCount: number('outboxCount'),
+    outboxBytes: number(outboxBytes.setting, outboxBytes.unit),
+    outboxAge: number('outboxAge'),
+    rekeyAfter: number(rekeyAfter.setting, rekeyAfter.unit),
+    rekeyFrames: number('rekeyFrames'),
   };
 }

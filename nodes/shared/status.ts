@@ -1,7 +1,8 @@
 /** The one mapping from the connection's state to the status under a node, in the core nodes' colours. */
 import type { NodeStatus } from 'node-red';
 import type { ConnectionState } from '../../src/index.js';
-import { reasonText, type Translate } from './text.js';
+import { reasonFor } from './explain.js';
+import { say, type Translate } from './text.js';
 
 export function statusOf(state: ConnectionState, queued: number, t: Translate): NodeStatus {
   const status = withoutQueue(state, t);
@@ -23,7 +24,7 @@ function withoutQueue(state: ConnectionState, t: Translate): NodeStatus {
         fill: 'red',
         shape: 'ring',
         text: t('status.waiting', {
-          reason: reasonText(t, state.reason),
+          reason: say(t, reasonFor(state.reason)),
           seconds: Math.round(state.retryInMs / 1000),
         }),
       };

@@ -11,8 +11,9 @@ import {
   type ClientOptions,
   type Protocol,
 } from '../../src/index.js';
-import { connectionOptions, type ClientSettings } from './settings.js';
-import { reasonText, translator, type Translate } from './text.js';
+import { adviceFor, reasonFor } from './explain.js';
+import { connectionOptions, type Environment } from './settings.js';
+import type { Words } from './text.js';
 
 /** How far an attempt got: the settings, the host's name, the connection, HELLO, the proofs, the session. */
 export const STEPS = ['settings', 'name', 'connect', 'hello', 'psk', 'session'] as const;
@@ -30,8 +31,9 @@ export interface Failure {
   readonly code: string;
   /** The setting that is not usable. */
   readonly field?: string;
-  readonly reason: string;
-  readonly advice: string;
+  readonly reason: Words;
+  /** What to do about it; absent where the reason says it. */
+  readonly advice?: Words;
 }
 
 export type Report = Success | Failure;
@@ -54,22 +56,10 @@ const STORED = '__PWRD__';
 
 const TEXTS = ['id', 'host', 'protocol', 'deviceId', 'suite', 'pskFormat', 'psk'] as const;
 const NUMBERS = ['port', 'connectTimeout', 'handshakeTimeout'] as const;
-const SETTINGS: readonly string[] = [...TEXTS, ...NUMBERS].filter((field) => field !== 'id');
 
 type Typed = Partial<
   Record<(typeof TEXTS)[number], string> & Record<(typeof NUMBERS)[number], string | number>
 >;
-
-/** A setting that is not usable, for a reason that the catalogue has words for. */
-class SettingError extends ArgumentError {
-  constructor(
-    field: string,
-    message: string,
-    readonly advice: (t: Translate) => string,
-  ) {
-    super(field, message);
-  }
-}
 
 const includes = (fields: readonly string[], field: string): boolean => fields.includes(field);
 
@@ -87,38 +77,15 @@ function checkBody(body: unknown): Typed {
   return body;
 }
 
-/** Finds a variable of the environment. */
-type Environment = (name: string) => string | number | boolean | undefined;
-
-/** Node-RED replaces `${NAME}` (or, of old, `$(NAME)`) only when it makes a node. */
-function resolve<T>(field: string, value: T, environment: Environment): T | string {
-  const match = /^\$(?:\{(\S+)\}|\((\S+)\))$/.exec(String(value));
-  const name = match?.[1] ?? match?.[2];
-  if (name === undefined) return value;
-  const found = environment(name);
-  if (found !== undefined) return String(found);
-  throw new SettingError(field, `the environment variable ${name} is not set`, (t) =>
-    t('error.envUnset', { name }),
-  );
-}
-
 /** @throws ArgumentError naming the field that is not usable. */
 function optionsOf(
   typed: Typed,
   storedPsk: () => string | undefined,
   environment: Environment,
 ): ClientOptions {
-  const { psk: typedPsk = STORED, ...others } = typed;
-  const psk = resolve('psk', typedPsk === STORED ? (storedPsk() ?? '') : typedPsk, environment);
-  const resolved = Object.entries(others).map(([field, value]) => [
-    field,
-    resolve(field, value, environment),
-  ]);
-  if (psk === '') {
-    throw new SettingError('psk', 'the pre-shared key is not set', (t) => t('error.pskMissing'));
-  }
-  const settings = Object.fromEntries(resolved) as Partial<ClientSettings>;
-  const options = connectionOptions({ id: '', ...settings }, psk);
+  const { psk: typedPsk = STORED, ...settings } = typed;
+  const psk = typedPsk === STORED ? storedPsk() : typedPsk;
+  const options = connectionOptions({ id: '', ...settings }, psk, environment);
   new USMPClient(options); // checks the times as they are typed
   return {
     ...options,
@@ -159,10 +126,9 @@ export async function attempt(client: USMPClient, limitMs = LIMIT_MS): Promise<A
   }
 }
 
-// ---- what became of it, in words ----
+// ---- what became of it ----
 
 const STEP_OF: Readonly<Record<string, Step>> = {
-  USMP_ARGUMENT: 'settings',
   USMP_HOST_NOT_FOUND: 'name',
   USMP_CONNECTION_REFUSED: 'connect',
   USMP_CONNECT_FAILED: 'connect',
@@ -178,38 +144,17 @@ export function stepOf(error: USMPError, inSession: boolean): Step {
   return inSession ? 'session' : (STEP_OF[error.code] ?? 'hello');
 }
 
-/** The errors that have an advice of their own; for the others there is that of the step. */
-const ADVISED = new Set([
-  'USMP_CLOSED_BEFORE_CHALLENGE',
-  'USMP_CONNECTION_REFUSED',
-  'USMP_GATEWAY_PROOF',
-  'USMP_MAGIC',
-  'USMP_NO_ANSWER',
-  'USMP_WIRE_VERSION_1',
-]);
-
-/** The catalogue's key, below `advice.`, of what to do about an error. */
-export function adviceKey(error: USMPError, step: Step, protocol: Protocol): string {
-  // Over UDP there is no connection that could fail: HELLO is the first that gets lost.
-  if (step === 'hello' && protocol === 'udp' && error.code === 'USMP_NO_ANSWER') return 'udpNoAnswer';
-  return step !== 'session' && ADVISED.has(error.code) ? error.code : step;
-}
-
-export function explain(error: USMPError, inSession: boolean, protocol: Protocol, t: Translate): Failure {
+export function failureOf(error: USMPError, inSession: boolean, protocol: Protocol): Failure {
   const step = stepOf(error, inSession);
-  const advice = t(`advice.${adviceKey(error, step, protocol)}`);
-  return { ok: false, step, code: error.code, reason: reasonText(t, error), advice };
+  const general = { key: `advice.${step}` };
+  const advice = inSession ? general : (adviceFor(error, protocol) ?? general);
+  return { ok: false, step, code: error.code, reason: reasonFor(error), advice };
 }
 
-/** @param label the field's name in the dialog. */
-export function explainSetting(error: ArgumentError, label: string, t: Translate): Failure {
-  const { field, code } = error;
-  // What came instead is left out: it may come from the environment, where it is for the server's eyes only.
-  const reason = error.message.replace(`${field}: `, '').replace(/, got [^]*$/, '');
-  const advice =
-    error instanceof SettingError ? error.advice(t) : t('error.settingInvalid', { name: label, reason });
-  return { ok: false, step: 'settings', code, field, reason: reasonText(t, error), advice };
-}
+const settingFailure = (error: ArgumentError): Failure => {
+  const { code, field } = error;
+  return { ok: false, step: 'settings', code, field, reason: reasonFor(error) };
+};
 
 // ---- the endpoint ----
 
@@ -218,12 +163,12 @@ class Turnstile {
   readonly #inside = new Set<string>();
   #entries: number[] = [];
 
-  /** @returns why not, as a function that tells. */
-  enter(id: string, now = performance.now()): ((t: Translate) => string) | undefined {
+  /** @returns why not. */
+  enter(id: string, now = performance.now()): Words | undefined {
     this.#entries = this.#entries.filter((entry) => now - entry < MINUTE_MS);
-    if (this.#inside.has(id)) return (t) => t('test.running');
+    if (this.#inside.has(id)) return { key: 'test.running' };
     if (this.#inside.size >= MAX_AT_ONCE || this.#entries.length >= MAX_PER_MINUTE) {
-      return (t) => t('test.tooMany');
+      return { key: 'test.tooMany' };
     }
     this.#inside.add(id);
     this.#entries.push(now);
@@ -237,13 +182,12 @@ class Turnstile {
 
 type Handler = ReturnType<NodeAPI['auth']['needsPermission']>;
 
-/** Handles `POST /usmp/test-connection`: 200 with a `Report`, or 429 with a text. */
+/**
+ * Handles `POST /usmp/test-connection`: 200 with a `Report`, or 429 with `Words`. Texts are given as words, since the
+ * browser may show another language than the runtime does.
+ */
 export function testConnection(RED: NodeAPI): Handler {
-  const t = translator(RED);
   const turnstile = new Turnstile();
-
-  const label = (field: string): string =>
-    includes(SETTINGS, field) ? RED._(`node-red-contrib-usmp/usmp-client:usmp-client.label.${field}`) : field;
 
   async function test(typed: Typed): Promise<Report> {
     const { id = '' } = typed;
@@ -256,19 +200,19 @@ export function testConnection(RED: NodeAPI): Handler {
     const environment: Environment = (name) => (node ? RED.util.getSetting(node, name) : process.env[name]);
     const client = new USMPClient(optionsOf(typed, storedPsk, environment));
     const result = await attempt(client);
-    return result.ok ? result : explain(result.error, result.inSession, client.protocol, t);
+    return result.ok ? result : failureOf(result.error, result.inSession, client.protocol);
   }
 
-  async function answer(body: unknown): Promise<Report | string> {
+  async function answer(body: unknown): Promise<{ status: number; content: Report | Words }> {
     let id: string | undefined;
     try {
       const typed = checkBody(body);
       const refusal = turnstile.enter(typed.id ?? '');
-      if (refusal) return refusal(t);
+      if (refusal) return { status: 429, content: refusal };
       id = typed.id ?? '';
-      return await test(typed);
+      return { status: 200, content: await test(typed) };
     } catch (error) {
-      if (error instanceof ArgumentError) return explainSetting(error, label(error.field), t);
+      if (error instanceof ArgumentError) return { status: 200, content: settingFailure(error) };
       throw error;
     } finally {
       if (id !== undefined) turnstile.leave(id);
@@ -276,9 +220,6 @@ export function testConnection(RED: NodeAPI): Handler {
   }
 
   return (request, response, next) => {
-    answer(request.body).then((report) => {
-      if (typeof report === 'string') response.status(429).type('text/plain').send(report);
-      else response.json(report);
-    }, next);
+    answer(request.body).then(({ status, content }) => response.status(status).json(content), next);
   };
 }

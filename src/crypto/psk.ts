@@ -26,6 +26,7 @@ function longEnough(bytes: Uint8Array): Uint8Array {
   throw new ArgumentError(
     'psk',
     `the pre-shared key has ${bytes.length} bytes; at least ${MIN_PSK_BYTES} are needed`,
+    { kind: 'pskShort', values: { size: bytes.length, min: MIN_PSK_BYTES } },
   );
 }
 
@@ -35,25 +36,28 @@ function longEnough(bytes: Uint8Array): Uint8Array {
  * @throws ArgumentError naming `psk`.
  */
 export function parsePsk(typed: string, format: PskFormat): Uint8Array {
-  if (typed === '') throw new ArgumentError('psk', 'the pre-shared key is not set');
+  if (typed === '') throw new ArgumentError('psk', 'the pre-shared key is not set', { kind: 'pskMissing' });
   switch (format) {
     case 'text':
       return longEnough(new TextEncoder().encode(typed));
     case 'hex': {
       const digits = typed.replace(/[\s:-]/g, '');
       if (!/^(?:[0-9a-f]{2})+$/i.test(digits)) {
-        throw new ArgumentError('psk', 'expected pairs of hex digits (0-9, a-f)');
+        throw new ArgumentError('psk', 'expected pairs of hex digits (0-9, a-f)', { kind: 'pskHex' });
       }
       return longEnough(Uint8Array.from(Buffer.from(digits, 'hex')));
     }
     case 'base64': {
       const text = typed.trim();
       if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(text) || text.replace(/=+$/, '').length % 4 === 1) {
-        throw new ArgumentError('psk', 'expected base64 text');
+        throw new ArgumentError('psk', 'expected base64 text', { kind: 'pskBase64' });
       }
       return longEnough(Uint8Array.from(Buffer.from(text, 'base64')));
     }
-    default:
-      throw new ArgumentError('pskFormat', `expected one of ${PSK_FORMATS.join(', ')}`);
+    default: {
+      const choices = PSK_FORMATS.join(', ');
+      const problem = { kind: 'choice', values: { choices } };
+      throw new ArgumentError('pskFormat', `expected one of ${choices}`, problem);
+    }
   }
 }

@@ -61,7 +61,7 @@ export class ClientHandshake implements Handshake {
         );
       }
       return new HandshakeError('the gateway did not answer HELLO_ACK in time', {
-        code: 'USMP_NO_ANSWER',
+        code: 'USMP_NO_SESSION_OK',
         fault: 'network',
       });
     }

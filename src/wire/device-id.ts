@@ -15,7 +15,8 @@ export function toDeviceId(deviceId: unknown): Uint8Array {
     return Uint8Array.from(Buffer.from(deviceId.replace(/[:-]/g, ''), 'hex'));
   }
   const got = typeof deviceId === 'string' ? `"${deviceId}"` : typeof deviceId;
-  throw new ArgumentError('deviceId', `expected 12 hex digits such as a4:cf:12:00:00:01, got ${got}`);
+  const message = `expected 12 hex digits such as a4:cf:12:00:00:01, got ${got}`;
+  throw new ArgumentError('deviceId', message, { kind: 'deviceId' });
 }
 
 /** As `aa:bb:cc:dd:ee:ff`. */

@@ -199,7 +199,11 @@ describe('why a handshake of a client came to nothing', () => {
   };
   const noUdp = { code: 'USMP_NO_ANSWER', fault: 'network', message: /no answer to HELLO: .*listens on UDP/ };
   const noTcp = { code: 'USMP_NO_ANSWER', fault: 'network', message: /^connected, but no answer to HELLO/ };
-  const lateAck = { code: 'USMP_NO_ANSWER', fault: 'network', message: /did not answer HELLO_ACK in time/ };
+  const lateAck = {
+    code: 'USMP_NO_SESSION_OK',
+    fault: 'network',
+    message: /did not answer HELLO_ACK in time/,
+  };
 
   const table: { step: Step; ending: Ending; transport: 'tcp' | 'udp'; expected: typeof rejected }[] = [
     { step: 'HELLO', ending: 'closed', transport: 'tcp', expected: early },

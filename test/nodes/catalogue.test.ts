@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import ts from 'typescript';
 
 const root = path.resolve(__dirname, '../..');
 const locales = path.join(root, 'nodes/locales');
@@ -57,8 +58,8 @@ function keysUsed(set: string): string[] {
   const calls = matches(script(set), /(?:RED|this|node)\._\(\s*'([\w./:-]+)'/g)
     .filter((key) => !key.endsWith(':'))
     .map(qualify);
-  const literals = matches(script(set), new RegExp(`'(${set}\\.[\\w.]+)'`, 'g'))
-    .filter((key) => !key.endsWith('.svg'))
+  const literals = matches(script(set), new RegExp(`'((?:${set}|usmp)\\.[\\w.]+)'`, 'g'))
+    .filter((key) => !/\.(svg|)$/.test(key))
     .map(qualify);
   return sorted([...attributes, ...calls, ...literals]);
 }
@@ -70,15 +71,30 @@ function catalogueOf(namespace: string): Catalogue {
   return new Map(flatten(JSON.parse(readFileSync(require.resolve(CORE_MESSAGES), 'utf8'))));
 }
 
+/** The keys below a prefix, without it. */
+const below = (prefix: string): string[] =>
+  sorted(catalogue(REFERENCE, 'usmp-client').keys())
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length));
+
 /** The sources of the runtime. */
 const runtime = (): string[] =>
   readdirSync(path.join(root, 'nodes'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .map((file) => read('nodes', file));
 
-/** The keys below `usmp.` that the runtime asks for by name. */
+/** The keys below `usmp.` that the runtime names. */
 const keysOfRuntime = (): string[] =>
-  sorted(runtime().flatMap((source) => matches(source, /\bt\(\s*'([\w.]+)'/g)));
+  sorted(runtime().flatMap((source) => matches(source, /(?:\bt\(\s*|\bkey: )'([\w.]+)'/g)));
+
+/** What can be wrong with a setting, as the engine and the runtime call it. */
+function problems(): string[] {
+  const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('errors.ts'))
+    .map((file) => read('src', file));
+  const sources = [...files, ...runtime()].filter((source) => source.includes('new ArgumentError('));
+  return sorted(sources.flatMap((source) => matches(source, /\bkind: '(\w+)'/g)));
+}
 
 /** The states of a connection that the runtime may put into words as they are, besides those it knows by name. */
 const connectionStates = (): string[] =>
@@ -91,7 +107,7 @@ function clientErrorCodes(): string[] {
     .filter((file) => file.endsWith('.ts') && !file.startsWith('server/') && file !== 'handshake/server.ts');
   const codes = files.flatMap((file) => matches(read('src', file), /'(USMP_[A-Z0-9_]+)'/g));
   const own = runtime().flatMap((source) => matches(source, /'(USMP_[A-Z0-9_]+)'/g));
-  return sorted([...codes, ...own]).filter((code) => code !== 'USMP_ERROR');
+  return sorted([...codes, ...own]);
 }
 
 describe('catalogues', () => {
@@ -148,12 +164,59 @@ describe('catalogues', () => {
     );
   });
 
-  it('have words for the reason of every error that a client can come upon', () => {
+  it('have words for the reason of every error that a client can come upon, and no others', () => {
     const codes = clientErrorCodes();
     assert.ok(codes.length > 30, `only ${codes.length} codes found`);
-    const texts = catalogue(REFERENCE, 'usmp-client');
-    const missing = codes.filter((code) => !texts.has(`usmp.reason.${code}`));
+    assert.deepEqual(below('usmp.reason.'), codes);
+  });
+
+  it('have words for all that can be wrong with a setting', () => {
+    const kinds = problems();
+    assert.ok(kinds.includes('whole') && kinds.includes('environment'));
+    const missing = kinds.filter((kind) => !below('usmp.invalid.').includes(kind));
     assert.deepEqual(missing, []);
+  });
+
+  it('have no text that nobody asks for', () => {
+    const chosen = [
+      ...clientErrorCodes().map((code) => `reason.${code}`),
+      ...connectionStates().map((state) => `status.${state}`),
+      ...problems().map((kind) => `invalid.${kind}`),
+    ];
+    const byRuntime = [...keysOfRuntime(), ...chosen].map((key) => `usmp.${key}`);
+    const byEditor = keysUsed('usmp-client').map((used) => used.slice(used.indexOf(':') + 1));
+    const used = new Set([...byRuntime, ...byEditor]);
+    // Which advice goes with which error is checked with the test of a connection.
+    const unused = below('usmp.').filter((key) => !key.startsWith('advice.') && !used.has(`usmp.${key}`));
+    assert.deepEqual(unused, []);
+  });
+});
+
+describe('the runtime', () => {
+  /** Texts of several words. Those of the engine's errors are for programmers; people get `explain`. */
+  function sentences(source: string): string[] {
+    const found: string[] = [];
+    const visit = (node: ts.Node): void => {
+      if (ts.isNewExpression(node) && /^(Argument|USMP\w*)Error$/.test(node.expression.getText())) return;
+      if (
+        ts.isStringLiteralLike(node) ||
+        ts.isTemplateHead(node) ||
+        ts.isTemplateMiddleOrTemplateTail(node)
+      ) {
+        if (/\p{L}+ +\p{L}+/u.test(node.text)) found.push(node.text);
+      }
+      ts.forEachChild(node, visit);
+    };
+    visit(ts.createSourceFile('nodes.ts', source, ts.ScriptTarget.Latest, true));
+    return found.filter((text) => !Object.values(TYPES).includes(text));
+  }
+
+  it('has no text for people that is not in a catalogue', () => {
+    assert.deepEqual(sentences("throw new Error('no such thing'); t('status.idle'); log(`${n} are left`)"), [
+      'no such thing',
+      ' are left',
+    ]);
+    assert.deepEqual(runtime().flatMap(sentences), []);
   });
 });
 

@@ -98,7 +98,7 @@ for (const protocol of PROTOCOLS) {
       for (const msg of messages) helper.getNode('out').receive(msg);
       await completed;
       const error = (await caught).error as { message: string; code: string };
-      assert.match(error.message, /1809 bytes.*1808/);
+      assert.match(error.message, /^USMP: the message has 1809 bytes; USMP carries at most 1808$/);
       assert.equal(error.code, 'USMP_MESSAGE_TOO_LONG');
       assert.deepEqual([completions, errors], [3, 1]);
       await gateway.arrived(3);
@@ -108,7 +108,10 @@ for (const protocol of PROTOCOLS) {
     it('show a rejected PSK as such', async () => {
       const gateway = await startGateway(protocol, { psk: 'quite another key for the tests' });
       await load(flowWith(gateway.port, protocol, [OUT], { handshakeTimeout: '0.3' }));
-      await statusOf('out', (status) => isRed(status) && (status.text ?? '').includes('waiting'));
+      await statusOf(
+        'out',
+        (status) => isRed(status) && /^PSK rejected, next try in \d+ s$/.test(status.text ?? ''),
+      );
       const warned = helper.log().args.map(([entry]) => String(entry!.msg));
       assert.ok(!warned.join('\n').includes(PSK), 'the log does not hold the key');
     });
@@ -164,11 +167,26 @@ describe('usmp out', () => {
     const alone = { ...OUT, id: 'alone', client: '' };
     await load(flowWith(gateway.port, 'tcp', [OUT, alone, CATCH, CAUGHT]));
     await connected('out');
-    for (const id of ['out', 'alone']) {
+    for (const [id, message] of [
+      ['out', 'USMP: msg.payload is of type undefined, which cannot be sent'],
+      ['alone', 'USMP: no USMP gateway is chosen: open this node and choose one'],
+    ] as const) {
       const caught = next('caught');
       helper.getNode(id).receive({ payload: undefined });
-      assert.match(((await caught).error as Error).message, /badPayload|noClient/);
+      assert.equal(((await caught).error as Error).message, message);
     }
+  });
+
+  it('reports an object that JSON cannot hold', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [OUT, CATCH, CAUGHT]));
+    const ring: { self?: object } = {};
+    ring.self = ring;
+    const caught = next('caught');
+    helper.getNode('out').receive({ payload: ring });
+    const error = (await caught).error as { message: string; code: string };
+    assert.match(error.message, /^USMP: msg\.payload cannot be written as JSON: .*circular/);
+    assert.equal(error.code, 'USMP_ARGUMENT');
   });
 });
 
@@ -219,26 +237,47 @@ describe('usmp in', () => {
 describe('usmp-client', () => {
   withRuntime();
 
-  const bad: [string, object, string, RegExp][] = [
-    ['a short PSK', {}, 'short', /psk/],
-    ['no PSK', {}, '', /psk/],
-    ['an unset variable as PSK', {}, '${USMP_NO_SUCH_VARIABLE}', /psk|USMP_NO_SUCH_VARIABLE/],
-    ['a bad port', { port: '99999' }, PSK, /port/],
-    ['a port that is no number', { port: 'http' }, PSK, /port/],
-    ['no host', { host: '' }, PSK, /host/],
-    ['a bad device id', { deviceId: '12:34' }, PSK, /deviceId/],
-    ['a bad suite', { suite: 'aes-128' }, PSK, /suite/],
+  const bad: [string, object, string, string][] = [
+    ['a short PSK', {}, 'short', 'The PSK has 5 bytes; at least 16 are needed.'],
+    ['no PSK', {}, '', 'A PSK is needed: type the one that the gateway has, or generate one.'],
+    [
+      'an unset variable as PSK',
+      {},
+      '${USMP_NO_SUCH_VARIABLE}',
+      'PSK: the environment variable USMP_NO_SUCH_VARIABLE is not set',
+    ],
+    ['a bad port', { port: '99999' }, PSK, 'Port: needs a whole number from 1 to 65535'],
+    ['a port that is no number', { port: 'http' }, PSK, 'Port: needs a number'],
+    ['no host', { host: '' }, PSK, 'Host: needs a host name or an IP address'],
+    [
+      'a bad device id',
+      { deviceId: '12:34' },
+      PSK,
+      'Device ID: needs 12 hex digits such as a4:cf:12:00:00:01, or nothing',
+    ],
+    ['a bad suite', { suite: 'aes-128' }, PSK, 'Cipher suite: needs one of aes-256-gcm, chacha20-poly1305'],
+    [
+      'no room in the outbox',
+      { outboxSize: '0' },
+      PSK,
+      'Size at most: needs a whole number from 1 to 1048576',
+    ],
   ];
-  for (const [what, config, psk, field] of bad) {
-    it(`sends nothing with ${what}, and names the field in log and error`, async () => {
+  for (const [what, config, psk, why] of bad) {
+    it(`sends nothing with ${what}, and says so in status, log and error`, async () => {
       const gateway = await startGateway('tcp');
       await load(flowWith(gateway.port, 'tcp', [OUT, CATCH, CAUGHT], config), psk);
-      await statusOf('out', isRed);
+      assert.equal((await statusOf('out', isRed)).text, why);
       const errors = helper.log().args.filter(([entry]) => entry!.level === helper.log().ERROR);
-      assert.match(errors.map(([entry]) => String(entry!.msg)).join('\n'), field);
+      assert.deepEqual(
+        errors.map(([entry]) => String(entry!.msg)),
+        [why],
+      );
       const caught = next('caught');
       helper.getNode('out').receive({ payload: 'x' });
-      assert.ok((await caught).error);
+      const error = (await caught).error as { message: string; code: string };
+      assert.equal(error.message, `USMP: there is no session: ${why}`);
+      assert.equal(error.code, 'USMP_NOT_CONNECTED');
       assert.equal(gateway.sessions.length, 0);
     });
   }

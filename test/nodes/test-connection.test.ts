@@ -5,17 +5,16 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import {
-  adviceKey,
   attempt,
-  explain,
-  explainSetting,
+  failureOf,
   stepOf,
   STEPS,
   type Failure,
   type Report,
   type Success,
 } from '../../nodes/shared/test-connection.js';
-import type { Translate } from '../../nodes/shared/text.js';
+import { explain } from '../../nodes/shared/explain.js';
+import { say, type Translate, type Words } from '../../nodes/shared/text.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { ArgumentError, PROTOCOLS, USMPError, type Protocol, type USMPServer } from '../../src/index.js';
@@ -28,6 +27,7 @@ import { eventually, HOST, PSK, timed, useLoopback, WRONG_PSK, type Loopback } f
 import { frameOf } from '../support/path.js';
 import { relay } from '../support/relay.js';
 import { flowWith, helper, NODES } from '../support/runtime.js';
+import { textsOf } from '../support/texts.js';
 
 const DEVICE_ID = '02:00:00:00:00:07';
 const ENV_NAME = 'USMP_TEST_CONNECTION';
@@ -46,6 +46,13 @@ const typed = (port: number, changes: object = {}): Record<string, unknown> => (
   psk: PSK,
   ...changes,
 });
+
+const texts = JSON.parse(
+  readFileSync(path.resolve(__dirname, '../../nodes/locales/en-US/usmp-client.json'), 'utf8'),
+);
+const lookup = textsOf('en-US');
+const t: Translate = (key, values) => lookup(`usmp.${key}`, values);
+const english = (words: Words): string => say(t, words);
 
 /** Every reply of the current test, as text. */
 const replies: string[] = [];
@@ -71,8 +78,9 @@ async function success(body: object): Promise<Success> {
 async function failure(body: object): Promise<Failure> {
   const result = await report(body);
   assert.ok(!result.ok);
-  assert.match(result.reason, /\S/);
-  assert.match(result.advice, /\S/);
+  for (const words of [result.reason, result.advice]) {
+    if (words) assert.doesNotMatch(english(words), /usmp\.|__/);
+  }
   return result;
 }
 
@@ -191,7 +199,9 @@ describe('the test of a connection', () => {
         const body = typed(await silent(), { protocol });
         const { step, code, advice } = await failure(body);
         assert.deepEqual([step, code], ['hello', 'USMP_NO_ANSWER']);
-        assert.match(advice, protocol === 'udp' ? /advice\.udpNoAnswer$/ : /advice\.USMP_NO_ANSWER$/);
+        assert.deepEqual(advice, {
+          key: protocol === 'udp' ? 'advice.udpNoAnswer' : 'advice.USMP_NO_ANSWER',
+        });
       });
 
       it('meets wire version 1', async () => {
@@ -296,9 +306,8 @@ describe('the test of a connection', () => {
     it('from nowhere, and says so', async () => {
       await deployed(PSK);
       for (const body of [withoutPsk(typed(9)), typed(9, { id: 'gw', psk: '' })]) {
-        const { step, field, advice } = await failure(body);
-        assert.deepEqual([step, field], ['settings', 'psk']);
-        assert.match(advice, /error\.pskMissing$/);
+        const { step, field, reason } = await failure(body);
+        assert.deepEqual([step, field, reason.key], ['settings', 'psk', 'invalid.pskMissing']);
       }
     });
   });
@@ -325,9 +334,10 @@ describe('the test of a connection', () => {
     it('and names a variable that is not set', async () => {
       await load();
       for (const field of ['host', 'port', 'deviceId', 'psk', 'connectTimeout']) {
-        const { step, code, advice, ...rest } = await failure(typed(9, { [field]: `\${${ENV_NAME}}` }));
+        const { step, code, reason, ...rest } = await failure(typed(9, { [field]: `\${${ENV_NAME}}` }));
         assert.deepEqual([step, code, rest.field], ['settings', 'USMP_ARGUMENT', field]);
-        assert.match(advice, /error\.envUnset$/);
+        const expected = `${texts.usmp.label[field]}: the environment variable ${ENV_NAME} is not set`;
+        assert.equal(english(reason), expected);
       }
     });
 
@@ -391,7 +401,7 @@ describe('the test of a connection', () => {
       const port = await loopback.tcpProgram((socket) => socket.resume());
       const statuses = await Promise.all([post(typed(port)), post(typed(port))]);
       assert.deepEqual(statuses.map(({ status }) => status).sort(), [200, 429]);
-      assert.match(statuses.find(({ status }) => status === 429)!.text, /test\.running$/);
+      assert.deepEqual(statuses.find(({ status }) => status === 429)!.body, { key: 'test.running' });
       assert.equal((await post(typed(port))).status, 200);
     });
 
@@ -400,15 +410,14 @@ describe('the test of a connection', () => {
       const port = await loopback.tcpProgram((socket) => socket.resume());
       const all = await Promise.all(['a', 'b', 'c', 'd'].map((id) => post(typed(port, { id }))));
       assert.deepEqual(all.map(({ status }) => status).sort(), [200, 200, 200, 429]);
-      assert.match(all.find(({ status }) => status === 429)!.text, /test\.tooMany$/);
+      assert.deepEqual(all.find(({ status }) => status === 429)!.body, { key: 'test.tooMany' });
     });
 
     it('twenty a minute', async () => {
       await load();
       for (let i = 0; i < 20; i++) assert.equal((await post(typed(9, { port: '0' }))).status, 200);
-      const { status, text } = await post(typed(9, { port: '0' }));
-      assert.equal(status, 429);
-      assert.match(text, /test\.tooMany$/);
+      const { status, body } = await post(typed(9, { port: '0' }));
+      assert.deepEqual([status, body], [429, { key: 'test.tooMany' }]);
     });
   });
 
@@ -427,13 +436,7 @@ describe('the test of a connection', () => {
 });
 
 describe('what a test that failed is called', () => {
-  const root = path.resolve(__dirname, '../../nodes/locales');
-  const texts = JSON.parse(readFileSync(path.join(root, 'en-US/usmp-client.json'), 'utf8'));
-  const t: Translate = (key, values = {}) => {
-    const text: unknown = key.split('.').reduce((inner, part) => inner?.[part], texts.usmp);
-    return typeof text === 'string' ? text.replace(/__(\w+?)__/g, (_, name) => String(values[name])) : key;
-  };
-  const codes = Object.keys(texts.usmp.reason).filter((code) => code.startsWith('USMP_'));
+  const codes = Object.keys(texts.usmp.reason);
   const errors = codes.map((code) => new USMPError('', { code }));
 
   it('is one of the steps, each of which the dialog has a word for', () => {
@@ -444,30 +447,65 @@ describe('what a test that failed is called', () => {
     assert.deepEqual(Object.keys(texts['usmp-client'].step).sort(), [...STEPS].sort());
   });
 
-  it('comes with advice from the catalogue, all of which is used', () => {
+  it('comes with reason and advice from the catalogue, all of which is used', () => {
     const used = new Set<string>();
     for (const error of errors) {
-      if (error.code === 'USMP_ARGUMENT') continue;
       for (const [inSession, protocol] of [
         [true, 'tcp'],
         [false, 'tcp'],
         [false, 'udp'],
       ] as const) {
-        const step = stepOf(error, inSession);
-        const { reason, advice, code } = explain(error, inSession, protocol, t);
-        const key = adviceKey(error, step, protocol);
-        assert.equal(advice, texts.usmp.advice[key], error.code);
-        assert.deepEqual([code, reason], [error.code, texts.usmp.reason[error.code]]);
-        used.add(key);
+        const { reason, advice, code } = failureOf(error, inSession, protocol);
+        assert.equal(code, error.code);
+        assert.equal(reason.key, `reason.${code}`);
+        assert.ok(advice);
+        assert.equal(english(advice), texts.usmp.advice[advice.key.replace('advice.', '')], error.code);
+        used.add(advice.key.replace('advice.', ''));
       }
     }
     assert.deepEqual([...used].sort(), Object.keys(texts.usmp.advice).sort());
   });
+});
 
-  it('names the setting, and not its value', () => {
-    const error = new ArgumentError('port', 'expected a whole number from 1 to 65535, got 70000');
-    const { step, field, advice } = explainSetting(error, 'Port', t);
-    assert.deepEqual([step, field], ['settings', 'port']);
-    assert.equal(advice, 'check the setting Port: expected a whole number from 1 to 65535');
+describe('an error in words', () => {
+  const argument = (field: string, kind: string, values?: Record<string, string | number>): string =>
+    explain(
+      t,
+      new ArgumentError(field, 'expected this, got "that"', { kind, ...(values && { values }) }),
+      'tcp',
+    );
+
+  it('names the setting as the dialog does, and not its value', () => {
+    assert.equal(
+      argument('port', 'whole', { min: 1, max: 65_535 }),
+      'Port: needs a whole number from 1 to 65535',
+    );
+    assert.equal(argument('protocol', 'choice', { choices: 'tcp, udp' }), 'Protocol: needs one of tcp, udp');
+  });
+
+  it('gives limits in the unit of the dialog', () => {
+    assert.equal(
+      argument('outboxBytes', 'whole', { min: 1, max: 2 ** 30 }),
+      'Size at most: needs a whole number from 1 to 1048576',
+    );
+    assert.equal(
+      argument('rekeyAfter', 'number', { min: 0, max: 600 }),
+      'New keys every: needs a number from 0 to 10',
+    );
+  });
+
+  it('has no words for a mistake that the dialog cannot make, but says where it lies', () => {
+    assert.equal(argument('body', 'unusable'), texts.usmp.reason.USMP_ARGUMENT);
+  });
+
+  it('says what happened, and what to do about it', () => {
+    const refused = new USMPError('', { code: 'USMP_CONNECTION_REFUSED' });
+    assert.match(explain(t, refused, 'tcp'), /^connection refused\. The host is there, but .*\.$/);
+    const noAnswer = new USMPError('', { code: 'USMP_NO_ANSWER' });
+    assert.match(explain(t, noAnswer, 'udp'), /^no answer to HELLO\. UDP is blocked/);
+    assert.match(explain(t, noAnswer, 'tcp'), /^no answer to HELLO\. The connection opens/);
+    const failed = new USMPError('', { code: 'USMP_CONNECT_FAILED', cause: { code: 'EACCES' } });
+    assert.match(explain(t, failed, 'tcp'), /^connection failed \(EACCES\)\. /);
+    assert.equal(explain(t, new USMPError('', { code: 'USMP_BYE' }), 'tcp'), 'gateway said goodbye');
   });
 });

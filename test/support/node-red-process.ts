@@ -3,6 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { start, type RunningProcess } from './process.js';
 
+/** What Node-RED writes when flows run, in the languages that tests start it in. */
+const STARTED = 'Started|Flows [^]{0,20}gestartet|開始しました|已启动';
+
 const root = path.resolve(__dirname, '../..');
 
 export interface NodeRedOptions {
@@ -44,25 +47,30 @@ export async function startNodeRed({
   const red = process.env.NODE_RED_JS ?? require.resolve('node-red/red.js');
   const node = process.env.NODE_RED_NODE ?? process.execPath;
   const running = start(node, [red, '--settings', file], { NODE_OPTIONS: '', ...env }, userDir);
-  const [, base] = await running.waitFor(/running at (http:\S+?)\/?\s/);
-  await running.waitFor(/Started flows|Flows file not found|no flows/i);
+  const base = await running
+    .waitFor(new RegExp(`(http://127\\.0\\.0\\.1:\\d+)/[^]*(?:${STARTED})`))
+    .then(([, url]) => url!)
+    .catch(async (error: unknown) => {
+      await running.interrupt();
+      throw error;
+    });
   return {
     get output() {
       return running.output;
     },
     waitFor: (...args) => running.waitFor(...args),
     interrupt: () => running.interrupt(),
-    base: base!,
+    base,
     deploy: async (flows, type = 'full') => {
       // The answer comes before the flows run, so their start is waited for.
-      const started = running.output.split('Started').length;
-      const response = await fetch(`${base!}/flows`, {
+      const started = running.output.split(new RegExp(STARTED)).length;
+      const response = await fetch(`${base}/flows`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
         body: JSON.stringify(flows),
       });
       if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
-      await running.waitFor(new RegExp(`(?:Started[^]*){${started}}`));
+      await running.waitFor(new RegExp(`(?:(?:${STARTED})[^]*){${started}}`));
     },
   };
 }

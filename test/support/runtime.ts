@@ -1,16 +1,30 @@
 /** A real Node-RED runtime with our nodes in it, for tests of flows. */
 import { EventEmitter, once } from 'node:events';
+import type { NodeAPI } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import usmpClient from '../../nodes/usmp-client.js';
 import usmpIn from '../../nodes/usmp-in.js';
 import usmpOut from '../../nodes/usmp-out.js';
 import usmpPing from '../../nodes/usmp-ping.js';
 import { USMPServer, type Protocol, type ServerSession } from '../../src/index.js';
+import { textsOf, type Lookup } from './texts.js';
 
 /** Which Node-RED to test with: a module id or a folder. */
 export const nodeRed = require.resolve(process.env.NODE_RED_MAIN ?? 'node-red');
-export const NODES = [usmpClient, usmpIn, usmpOut, usmpPing];
+export const NODES = [usmpClient, usmpIn, usmpOut, usmpPing].map(
+  (register) =>
+    (RED: NodeAPI): void =>
+      register(withTexts(RED)),
+);
 export const PSK = 'a key for the tests, long enough';
+
+const english = textsOf('en-US');
+
+/** The helper has no catalogues: it gives back the key for any text. */
+function withTexts(RED: NodeAPI): NodeAPI {
+  const lookup: Lookup = (key, values) => english(key.replace(/^.*:/, ''), values);
+  return Object.assign(Object.create(RED) as NodeAPI, { _: lookup });
+}
 
 helper.init(nodeRed, { functionGlobalContext: {} });
 
