@@ -2,10 +2,10 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = Object.fromEntries(
-  ['process', 'console', 'Buffer', 'URL', 'fetch', 'setTimeout', 'clearTimeout', 'setImmediate'].map((n) => [
-    n,
-    'readonly',
-  ]),
+  [
+    ...['process', 'console', 'Buffer', 'URL', 'fetch', 'FormData', 'Blob', 'AbortSignal'],
+    ...['setTimeout', 'clearTimeout', 'setImmediate'],
+  ].map((name) => [name, 'readonly']),
 );
 
 export default tseslint.config(

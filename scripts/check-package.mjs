@@ -1,102 +1,147 @@
-// Packs the package, installs the tarball into an empty Node-RED user folder as the palette does, starts Node-RED, and
-// fails unless it lists all nodes as loaded and its log has no warning.
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+// Packs the package and does with it what a user does in the palette manager of a running Node-RED whose user folder
+// is empty: installs the tarball, runs the first example, restarts Node-RED, and uninstalls. Fails unless all of it
+// works, and the log has no warning.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { encryptCredentials } from './credentials.mjs';
+import { startGateway } from './demo-gateway.mjs';
 import { root } from './fingerprint.mjs';
+import { startNodeRed } from './node-red.mjs';
 
-const red = process.env.NODE_RED_JS ?? createRequire(import.meta.url).resolve('node-red/red.js');
-const node = process.env.NODE_RED_NODE ?? process.execPath;
-const { name, 'node-red': nodeRed } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+const readJson = async (...parts) => JSON.parse(await readFile(path.join(...parts), 'utf8'));
+const { name, version, 'node-red': nodeRed } = await readJson(root, 'package.json');
+
+const FOR_USERS = /^(dist\/|examples\/|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/;
+const NOT_FOR_USERS = /\.fingerprint|\.test\./;
+
+/** What the editor asks Node-RED for beside the nodes: files of the package, and the addresses they have there. */
+const SERVED = {
+  icons: [/^dist\/nodes\/icons\/(.+)$/, (icon) => `icons/${name}/${icon}`],
+  catalogues: [/^dist\/nodes\/locales\/(.+)\/(.+)\.json$/, (lng, set) => `locales/${name}/${set}?lng=${lng}`],
+  examples: [
+    /^examples\/(.+)\.json$/,
+    (title) => `library/examples/flows/${name}/${encodeURIComponent(title)}`,
+  ],
+};
+
+/** Node-RED says this of itself: the one always, the other when it starts with no flows yet. */
+const OF_NODE_RED = /Projects disabled|Encrypted credentials not found/;
+
+/** @returns the tarball, and the paths that it has in it. */
+async function pack(folder) {
+  const args = ['pack', '--json', '--pack-destination', folder];
+  const stdio = ['ignore', 'pipe', 'ignore'];
+  const [packed] = JSON.parse(
+    execFileSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32', stdio }),
+  );
+  const paths = packed.files.map((file) => file.path);
+  console.log(`${packed.filename}: ${packed.size} bytes, ${paths.length} files`);
+  const strange = paths.filter((file) => !FOR_USERS.test(file) || NOT_FOR_USERS.test(file));
+  assert.deepEqual(strange, [], `not for users: ${strange.join(', ')}`);
+  return { tarball: path.join(folder, packed.filename), paths };
+}
+
+async function install(red, tarball) {
+  const body = new FormData();
+  body.append('tarball', new Blob([await readFile(tarball)]), path.basename(tarball));
+  await red.request('nodes', { method: 'POST', body });
+}
+
+/** @returns the node sets of this package that Node-RED knows. */
+async function listed(red) {
+  const response = await red.request('nodes', { headers: { accept: 'application/json' } });
+  return (await response.json()).filter((set) => set.module === name);
+}
+
+async function checkLoaded(red) {
+  const sets = await listed(red);
+  for (const set of sets) {
+    const { id, types, enabled, err } = set;
+    assert.ok(enabled && !err && types.length > 0 && set.version === version, JSON.stringify(set));
+    console.log(`loaded: ${id} ${set.version} (${types.join(', ')})`);
+  }
+  assert.deepEqual(sets.map((set) => set.name).sort(), Object.keys(nodeRed.nodes).sort());
+}
+
+async function checkServed(red, paths) {
+  for (const [kind, [pattern, address]] of Object.entries(SERVED)) {
+    const files = paths.filter((file) => pattern.test(file));
+    assert.ok(files.length > 0, `the package has no ${kind}`);
+    for (const file of files) {
+      const parse = file.endsWith('.json') ? JSON.parse : String;
+      const [, ...parts] = pattern.exec(file);
+      const answer = await (await red.request(address(...parts))).text();
+      assert.deepEqual(parse(answer), parse(await readFile(path.join(root, file), 'utf8')), file);
+    }
+    console.log(`served: ${files.length} ${kind}`);
+  }
+}
+
+/** Deploys the first example with what a user has to fill in, and with debug nodes that write to the log. */
+async function deployExample(red, port, psk) {
+  const flows = await (await red.request(SERVED.examples[1]('1 - First contact'))).json();
+  for (const node of flows) {
+    if (node.type === 'usmp-client') Object.assign(node, { port: String(port), credentials: { psk } });
+    if (node.type === 'debug') node.console = true;
+  }
+  await red.deploy(flows);
+}
+
+/** A reply has passed `usmp out` and `usmp in`, and a round trip `usmp ping`. */
+async function checkExample(red) {
+  for (const transport of ['TCP', 'UDP']) {
+    await red.waitFor(new RegExp(`debug:reply over ${transport}\\]`));
+    await red.waitFor(new RegExp(`debug:round trip over ${transport} \\(ms\\)\\]\\s*[\\d.]+`));
+  }
+  assert.doesNotMatch(red.log, /debug:errors/);
+  console.log('messages and PINGs passed over TCP and UDP');
+}
+
+async function uninstall(red, userDir) {
+  await red.deploy([]);
+  await red.request(`nodes/${name}`, { method: 'DELETE' });
+  assert.deepEqual(await listed(red), []);
+  assert.ok(!existsSync(path.join(userDir, 'node_modules', name)), 'its folder is still there');
+  const { dependencies = {} } = await readJson(userDir, 'package.json');
+  assert.ok(!(name in dependencies), 'it is still in the package.json of the user folder');
+  console.log('uninstalled');
+}
+
+async function stop(red) {
+  await red.stop();
+  const warnings = red.log
+    .split('\n')
+    .filter((line) => /\[(warn|error)\]|Warning/.test(line) && !OF_NODE_RED.test(line));
+  assert.deepEqual(warnings, [], `the log has warnings:\n${warnings.join('\n')}`);
+  console.log('the log has no warning');
+}
 
 const folder = await mkdtemp(path.join(tmpdir(), 'usmp-package-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }));
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1)); // ends as any failure does
+
+const { tarball, paths } = await pack(folder);
 const userDir = path.join(folder, 'user');
-try {
-  await mkdir(userDir);
-  const npm = (args, cwd) =>
-    execFileSync('npm', args, {
-      cwd,
-      encoding: 'utf8',
-      shell: process.platform === 'win32',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
+await mkdir(userDir);
+const psk = randomBytes(32);
+const gateway = await startGateway(0, psk, () => undefined);
 
-  const [packed] = JSON.parse(npm(['pack', '--json', '--pack-destination', folder], root));
-  const tarball = path.join(folder, packed.filename);
-  console.log(`${packed.filename}: ${(await stat(tarball)).size} bytes, ${packed.files.length} files`);
-  const strange = packed.files.filter(
-    (file) =>
-      !/^(dist\/|examples\/|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/.test(file.path) ||
-      /\.fingerprint|\.test\./.test(file.path),
-  );
-  if (strange.length > 0) throw new Error(`not for users: ${strange.map((file) => file.path).join(', ')}`);
+let red = await startNodeRed(folder, userDir);
+await install(red, tarball);
+await checkLoaded(red);
+await checkServed(red, paths);
+await deployExample(red, gateway.port, psk.toString('hex'));
+await checkExample(red);
+await stop(red);
 
-  await writeFile(path.join(userDir, 'package.json'), '{ "name": "user", "private": true }');
-  npm(['install', '--no-audit', '--no-fund', '--omit=dev', tarball], userDir);
-  await writeFile(
-    path.join(userDir, 'settings.js'),
-    `module.exports = ${JSON.stringify({
-      uiHost: '127.0.0.1',
-      uiPort: 0,
-      userDir,
-      flowFile: 'flows.json',
-      credentialSecret: 'check',
-      telemetry: { enabled: false, updateNotification: false },
-      editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
-      externalModules: { autoInstall: false },
-      diagnostics: { enabled: false, ui: false },
-    })};`,
-  );
-
-  await writeFile(path.join(userDir, 'flows.json'), '[]');
-  await writeFile(path.join(userDir, 'flows_cred.json'), JSON.stringify(encryptCredentials('check', {})));
-  const child = spawn(node, [red, '--settings', path.join(userDir, 'settings.js')], {
-    cwd: userDir,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let log = '';
-  const started = new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Node-RED did not start:\n${log}`)), 60_000);
-    const look = (text) => {
-      log += text;
-      const at = /running at (http:\S+)/.exec(log)?.[1];
-      if (!at || !/Started flows|no flows|Starting flows/i.test(log)) return;
-      clearTimeout(timer);
-      resolve(at);
-    };
-    child.stdout.setEncoding('utf8').on('data', look);
-    child.stderr.setEncoding('utf8').on('data', look);
-    child.once('exit', (code) => reject(new Error(`Node-RED ended with ${code}:\n${log}`)));
-  });
-  try {
-    const base = await started;
-    const response = await fetch(new URL('nodes', base), { headers: { accept: 'application/json' } });
-    const sets = (await response.json()).filter((set) => set.module === name);
-    for (const set of sets) {
-      console.log(
-        `loaded: ${set.id} ${set.version} (${set.types.join(', ')})${set.err ? ` ERROR ${set.err}` : ''}`,
-      );
-    }
-    const missing = Object.keys(nodeRed.nodes).filter(
-      (id) => !sets.some((set) => set.name === id && set.enabled && !set.err && set.types.length > 0),
-    );
-    if (missing.length > 0) throw new Error(`not loaded: ${missing.join(', ')}\n${log}`);
-    const warnings = log
-      .split('\n')
-      .filter((line) => /\[(warn|error)\]|Warning/.test(line) && !/Projects disabled/.test(line));
-    if (warnings.length > 0) throw new Error(`the log has warnings:\n${warnings.join('\n')}`);
-    console.log('the log has no warning');
-  } finally {
-    child.removeAllListeners('exit');
-    if (child.exitCode === null) {
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-    }
-  }
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+console.log('after a restart:');
+red = await startNodeRed(folder, userDir);
+await checkLoaded(red);
+await checkExample(red);
+await uninstall(red, userDir);
+await stop(red);
+await gateway.close();

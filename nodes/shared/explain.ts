@@ -49,16 +49,15 @@ function settingWords({ field, problem: { kind, values = {} } }: ArgumentError):
   const key = `invalid.${kind}`;
   const scaled = Object.entries(SCALED).find(([option]) => option === field)?.[1];
   if (!scaled) return { key, values, label: field };
-  const inItsUnit = Object.entries(values).map(([name, value]) => [
-    name,
-    typeof value === 'number' ? Math.ceil(value / scaled.unit) : value,
-  ]);
-  return { key, values: Object.fromEntries(inItsUnit), label: scaled.setting };
+  const inItsUnit: Record<string, string | number> = {};
+  for (const [name, value] of Object.entries(values)) {
+    inItsUnit[name] = typeof value === 'number' ? Math.ceil(value / scaled.unit) : value;
+  }
+  return { key, values: inItsUnit, label: scaled.setting };
 }
 
 /** What the system called it, such as EACCES. */
-const causeOf = ({ cause }: USMPError): string =>
-  String((cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+const causeOf = ({ cause }: USMPError): string => (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
 
 /** An error as a flow gets it: in words for people, and with the engine's code for programs. */
 export class FlowError extends Error {
