@@ -26,6 +26,8 @@ export class Keeper {
   readonly #content: () => readonly KeptMessage[];
   readonly #onError: (error: unknown) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** What the store holds could not be read; an empty outbox is not worth writing over it. */
+  #isUnread = false;
   /** Writes go one after the other. */
   #written: Promise<void> = Promise.resolve();
 
@@ -46,6 +48,7 @@ export class Keeper {
     const value = await new Promise<unknown>((resolve) => {
       this.#context.get(KEY, this.#store, (error, found) => {
         if (error) this.#onError(error);
+        this.#isUnread = Boolean(error);
         resolve(error ? undefined : found);
       });
     });
@@ -62,6 +65,8 @@ export class Keeper {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const value = this.#content().map(toStored);
+    if (value.length === 0 && this.#isUnread) return this.#written;
+    this.#isUnread = false;
     this.#written = this.#written.then(
       () =>
         new Promise((resolve) => {
