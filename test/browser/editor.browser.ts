@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { USMPServer } from '../../src/index.js';
+import { textsOf } from '../support/texts.js';
 import { startNodeRed, type NodeRedProcess } from '../support/node-red-process.js';
 import { Editor, hasChromium } from './editor.js';
 
@@ -130,12 +131,15 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
       await editor.screenshot('flow');
       for (const id of ['in', 'ping', 'out']) {
         await editor.openNode(id);
+        assert.ok((await editor.widths()).dialog < 600, `the dialog of usmp ${id} is too wide`);
         await editor.screenshot(`usmp-${id}`);
         if (id !== 'out') await editor.closeNode('cancel');
       }
       await editor.openClient('edit');
       for (const tab of ['Connection', 'Security', 'Messages', 'Advanced']) {
         await editor.clientTab(tab);
+        const { dialog, note } = await editor.widths();
+        assert.ok(dialog < 600 && note > 250, `${tab}: ${dialog} px wide, and a note of ${note} px`);
         await editor.screenshot(`usmp-client-${tab.toLowerCase()}`);
       }
       await leaveClient('cancel');
@@ -148,6 +152,16 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
         .locator('g.red-ui-flow-node-group')
         .nth(FLOW.length - 2)
         .waitFor();
+    });
+
+    it('drags nodes from the palette, and opens their dialogs', async () => {
+      for (const [i, type] of ['usmp in', 'usmp out', 'usmp ping'].entries()) {
+        const id = await editor.drag(type, 700, 500 + 80 * i);
+        await editor.openNode(id);
+        await editor.closeNode('cancel');
+      }
+      await editor.screenshot('dragged');
+      for (let i = 0; i < 3; i++) await editor.undo();
     });
 
     it('refuses a bad host and a bad port, and says why', async () => {
@@ -237,29 +251,44 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
 
     it('has pictures of all dialogs', portray);
 
-    it('tests the connection from the dialog', async function () {
+    /** Presses the button in the open dialog, and waits for this result. */
+    const testConnection = async (where: Editor, expected: string | RegExp): Promise<void> => {
+      await where.page.click('#usmp-client-test');
+      await where.page.locator('#usmp-client-test-result').filter({ hasText: expected }).waitFor();
+    };
+
+    it('tests the connection from the dialog', async () => {
       await editClient();
-      const button = editor.page.locator('#usmp-client-test');
-      if ((await button.count()) === 0) {
-        await leaveClient('cancel');
-        console.log('      skipped: the dialog has no button to test the connection');
-        return this.skip();
-      }
-      const result = async (expected: RegExp): Promise<void> => {
-        for (const tab of ['Connection', 'Security', 'Messages', 'Advanced']) {
-          if (await button.isVisible()) break;
-          await editor.clientTab(tab);
-        }
-        await button.click();
-        await editor.page.locator('#usmp-client-test-result').filter({ hasText: expected }).waitFor();
-      };
-      await result(/\d ms/);
-      await editor.screenshot('test-connection');
+      await testConnection(editor, /\d ms/);
+      await editor.screenshotDialog('test-connection');
       await editor.clientTab('Security');
       await editor.fillClient('psk', randomBytes(32).toString('hex'));
-      await result(/PSK rejected/);
-      await editor.screenshot('test-wrong-psk');
+      await testConnection(editor, /PSK rejected/);
+      await editor.screenshotDialog('test-wrong-psk');
       await leaveClient('cancel');
+    });
+
+    it('speaks the language of the browser, though Node-RED speaks another', async () => {
+      const german = textsOf('de');
+      const browser = await Editor.open(red.base, `${label}-de`, 'de-DE');
+      try {
+        await browser.show('tab-usmp');
+        await browser.openNode('out');
+        await browser.openClient('edit');
+        await browser.clientTab(german('usmp-client.tab.security'));
+        await browser.fillClient('psk', randomBytes(32).toString('hex'));
+        await testConnection(browser, german('usmp.reason.USMP_PSK_REJECTED'));
+        await testConnection(browser, german('usmp.advice.psk'));
+        await browser.screenshotDialog('test-wrong-psk');
+        await browser.clientTab(german('usmp-client.tab.connection'));
+        await browser.fillClient('port', '0');
+        const label = german('usmp.label.port');
+        await testConnection(browser, german('usmp.invalid.whole', { label, min: 1, max: 65_535 }));
+        assert.match(await browser.help('usmp out'), /Eigenschaften/i);
+        assert.deepEqual(browser.complaints, []);
+      } finally {
+        await browser.close();
+      }
     });
 
     it('shows that the gateway has rejected a wrong PSK', async () => {

@@ -55,8 +55,11 @@ export class Editor {
     private theme: string,
   ) {}
 
-  /** @param label the beginning of the names of the screenshots. */
-  static async open(base: string, label: string): Promise<Editor> {
+  /**
+   * @param label the beginning of the names of the screenshots.
+   * @param locale the language of the browser, which need not be that of Node-RED.
+   */
+  static async open(base: string, label: string, locale = 'en-US'): Promise<Editor> {
     await mkdir(artifacts, { recursive: true });
     const old = (await readdir(artifacts)).filter((file) => file.startsWith(`${label}-`));
     await Promise.all(old.map((file) => rm(path.join(artifacts, file))));
@@ -64,7 +67,7 @@ export class Editor {
       executablePath: CHROMIUM,
       args: ['--disable-gpu', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1'],
     });
-    const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, locale: 'en-US' });
+    const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, locale });
     page.setDefaultTimeout(PATIENCE_MS);
     const editor = new Editor(browser, page, base, label, 'light');
     page.on('pageerror', (error) => editor.complaints.push(`error: ${error.message}`));
@@ -109,7 +112,43 @@ export class Editor {
     await this.page.screenshot({ path: path.join(artifacts, `${this.label}-${this.theme}-${name}.png`) });
   }
 
+  /** The same of the open dialog alone. */
+  async screenshotDialog(name: string): Promise<void> {
+    await this.page.waitForTimeout(SLIDE_MS);
+    const file = path.join(artifacts, `${this.label}-${this.theme}-${name}.png`);
+    await this.page.locator('.red-ui-tray').last().screenshot({ path: file });
+  }
+
   // ---- the workspace ----
+
+  /** Drags a node from the palette to a place on the workspace. @returns its id. */
+  async drag(type: string, x: number, y: number): Promise<string> {
+    const { page } = this;
+    const idsOf = (): Promise<string[]> =>
+      page.evaluate(
+        (wanted) => RED.nodes.filterNodes({ type: wanted }).map((node) => (node as { id: string }).id),
+        type,
+      );
+    const before = await idsOf();
+    const search = page.locator('#red-ui-palette-search input');
+    await search.pressSequentially(type);
+    const item = page.locator(`.red-ui-palette-node[data-palette-type="${type}"]`);
+    await item.scrollIntoViewIfNeeded();
+    await page.waitForTimeout(SLIDE_MS);
+    await item.hover();
+    await page.mouse.down();
+    await page.mouse.move(x, y, { steps: 10 });
+    await page.mouse.up();
+    await page.waitForFunction(
+      ([wanted, count]) => RED.nodes.filterNodes({ type: wanted }).length === count + 1,
+      [type, before.length] as const,
+    );
+    await search.fill('');
+    await search.press('Escape');
+    const [id] = (await idsOf()).filter((each) => !before.includes(each));
+    assert.ok(id);
+    return id;
+  }
 
   async import(flow: readonly object[]): Promise<void> {
     const text = '#red-ui-clipboard-dialog-import-text';
@@ -118,6 +157,10 @@ export class Editor {
     await this.page.press(text, 'End'); // a key that is let go enables the button
     await this.page.click('#red-ui-clipboard-dialog-ok');
     await this.dismissNotification();
+  }
+
+  undo(): Promise<void> {
+    return this.page.evaluate(() => RED.actions.invoke('core:undo'));
   }
 
   show(tab: string): Promise<void> {
@@ -186,6 +229,15 @@ export class Editor {
     await this.page.click(tray[how]);
     await this.page.waitForSelector(tray.opensWith, { state: 'detached' });
     await this.page.waitForTimeout(SLIDE_MS);
+  }
+
+  /** How wide the open dialog is, and the narrowest text in it that is there to be read. */
+  async widths(): Promise<{ dialog: number; note: number }> {
+    const tray = this.page.locator('.red-ui-tray').last();
+    const notes = await tray.locator('[class*="-note"]:visible').all();
+    const boxes = await Promise.all([tray, ...notes].map((each) => each.boundingBox()));
+    const [dialog = 0, ...others] = boxes.map((box) => box?.width ?? 0);
+    return { dialog, note: Math.min(...others) };
   }
 
   clientTab(name: string): Promise<void> {
