@@ -1,8 +1,10 @@
 /** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { FlowError } from './shared/explain.js';
+import { FlowError, reasonFor } from './shared/explain.js';
+import { USMPError } from '../src/index.js';
 import { useGateway } from './shared/client-node.js';
-import { translator } from './shared/text.js';
+import { pingInterval } from './shared/settings.js';
+import { say, translator } from './shared/text.js';
 
 interface UsmpPingDef extends NodeDef {
   client: string;
@@ -30,19 +32,22 @@ export = function (RED: NodeAPI): void {
       }, done);
     });
 
-    const seconds = Number(def.interval);
-    if (!(seconds > 0)) return;
+    let seconds = 0;
+    try {
+      seconds = pingInterval(def.interval);
+    } catch (error) {
+      if (!(error instanceof USMPError)) throw error;
+      this.error(say(t, reasonFor(error)));
+    }
+    if (seconds === 0) return;
     // While there is no session the status says so; a PING then would only repeat it as an error.
-    const timer = setInterval(
-      () => {
-        if (gateway?.isConnected)
-          ping({}).then(
-            (msg) => this.send(msg),
-            (error: unknown) => this.error(error, {}),
-          );
-      },
-      Math.min(seconds, 86_400) * 1000,
-    );
+    const timer = setInterval(() => {
+      if (!gateway?.isConnected) return;
+      ping({}).then(
+        (msg) => this.send(msg),
+        (error: unknown) => this.error(error, {}),
+      );
+    }, seconds * 1000);
     this.on('close', () => clearInterval(timer));
   }
 

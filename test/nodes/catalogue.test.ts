@@ -184,7 +184,7 @@ describe('catalogues', () => {
       ...problems().map((kind) => `invalid.${kind}`),
     ];
     const byRuntime = [...keysOfRuntime(), ...chosen].map((key) => `usmp.${key}`);
-    const byEditor = keysUsed('usmp-client').map((used) => used.slice(used.indexOf(':') + 1));
+    const byEditor = SETS.flatMap(keysUsed).map((used) => used.slice(used.indexOf(':') + 1));
     const used = new Set([...byRuntime, ...byEditor]);
     // Which advice goes with which error is checked with the test of a connection.
     const unused = below('usmp.').filter((key) => !key.startsWith('advice.') && !used.has(`usmp.${key}`));

@@ -1,0 +1,140 @@
+/** The settings of the nodes: good ones, bad ones, and those from the environment. */
+import assert from 'node:assert/strict';
+import {
+  connected,
+  flowWith,
+  helper,
+  isRed,
+  load,
+  next,
+  PSK,
+  startGateway,
+  statusOf,
+  withRuntime,
+} from '../support/runtime.js';
+
+const OUT = { id: 'out', type: 'usmp out', client: 'gw' };
+const GOT = { id: 'got', type: 'helper' };
+const CATCH = { id: 'n-catch', type: 'catch', scope: null, wires: [['caught']] };
+const CAUGHT = { id: 'caught', type: 'helper' };
+
+describe('usmp ping', () => {
+  withRuntime();
+
+  const intervals: [string, string | undefined][] = [
+    ['', undefined],
+    ['0', undefined],
+    ['often', 'Ping every: needs a number'],
+    ['0.5', 'Ping every: needs a number from 1 to 86400'],
+    ['-1', 'Ping every: needs a number from 1 to 86400'],
+    ['${USMP_NO_SUCH_VARIABLE}', 'Ping every: the environment variable USMP_NO_SUCH_VARIABLE is not set'],
+  ];
+  for (const [interval, error] of intervals) {
+    it(`with the interval "${interval}" pings on input only, and ${error ? 'says why' : 'says nothing'}`, async () => {
+      const gateway = await startGateway('tcp');
+      const ping = { id: 'ping', type: 'usmp ping', client: 'gw', interval, wires: [['got']] };
+      await load(flowWith(gateway.port, 'tcp', [ping, GOT]));
+      await connected('ping');
+      const errors = helper.log().args.filter(([entry]) => entry!.level === helper.log().ERROR);
+      assert.deepEqual(
+        errors.map(([entry]) => String(entry!.msg)),
+        error === undefined ? [] : [error],
+      );
+      const got = next('got');
+      helper.getNode('ping').receive({});
+      assert.equal(typeof (await got).payload, 'number');
+    });
+  }
+});
+
+describe('usmp-client', () => {
+  withRuntime();
+
+  const bad: [string, object, string, string][] = [
+    ['a short PSK', {}, 'short', 'The PSK has 5 bytes; at least 16 are needed.'],
+    ['no PSK', {}, '', 'A PSK is needed: type the one that the gateway has, or generate one.'],
+    [
+      'an unset variable as PSK',
+      {},
+      '${USMP_NO_SUCH_VARIABLE}',
+      'PSK: the environment variable USMP_NO_SUCH_VARIABLE is not set',
+    ],
+    ['a bad port', { port: '99999' }, PSK, 'Port: needs a whole number from 1 to 65535'],
+    ['a port that is no number', { port: 'http' }, PSK, 'Port: needs a number'],
+    ['no host', { host: '' }, PSK, 'Host: needs a host name or an IP address'],
+    [
+      'a bad device id',
+      { deviceId: '12:34' },
+      PSK,
+      'Device ID: needs 12 hex digits such as a4:cf:12:00:00:01, or nothing',
+    ],
+    ['a bad suite', { suite: 'aes-128' }, PSK, 'Cipher suite: needs one of aes-256-gcm, chacha20-poly1305'],
+    [
+      'no room in the outbox',
+      { outboxSize: '0' },
+      PSK,
+      'Size at most: needs a whole number from 1 to 1048576',
+    ],
+  ];
+  for (const [what, config, psk, why] of bad) {
+    it(`sends nothing with ${what}, and says so in status, log and error`, async () => {
+      const gateway = await startGateway('tcp');
+      await load(flowWith(gateway.port, 'tcp', [OUT, CATCH, CAUGHT], config), psk);
+      assert.equal((await statusOf('out', isRed)).text, why);
+      const errors = helper.log().args.filter(([entry]) => entry!.level === helper.log().ERROR);
+      assert.deepEqual(
+        errors.map(([entry]) => String(entry!.msg)),
+        [why],
+      );
+      const caught = next('caught');
+      helper.getNode('out').receive({ payload: 'x' });
+      const error = (await caught).error as { message: string; code: string };
+      assert.equal(error.message, `USMP: there is no session: ${why}`);
+      assert.equal(error.code, 'USMP_NOT_CONNECTED');
+      assert.equal(gateway.sessions.length, 0);
+    });
+  }
+
+  it('takes the PSK from the environment', async () => {
+    process.env.USMP_TEST_PSK = PSK;
+    try {
+      const gateway = await startGateway('tcp');
+      await load(flowWith(gateway.port, 'tcp', [OUT]), '${USMP_TEST_PSK}');
+      await connected('out');
+    } finally {
+      delete process.env.USMP_TEST_PSK;
+    }
+  });
+
+  it('takes the PSK in hex and in base64', async () => {
+    for (const format of ['hex', 'base64'] as const) {
+      const gateway = await startGateway('tcp');
+      await load(
+        flowWith(gateway.port, 'tcp', [OUT], { pskFormat: format }),
+        Buffer.from(PSK).toString(format),
+      );
+      await connected('out');
+      await helper.unload();
+    }
+  });
+
+  it('does not connect by itself when it shall wait for the first message', async () => {
+    const gateway = await startGateway('tcp');
+    await load(flowWith(gateway.port, 'tcp', [OUT], { autoConnect: false }));
+    await statusOf('out', isRed);
+    assert.equal(gateway.sessions.length, 0);
+    helper.getNode('out').receive({ payload: 'x' });
+    await connected('out');
+  });
+
+  it('keeps the session over a deploy that replaces its only user', async () => {
+    const gateway = await startGateway('tcp');
+    const flow = (id: string) => flowWith(gateway.port, 'tcp', [{ ...OUT, id }]);
+    await load(flow('out'));
+    await connected('out');
+    await helper.setFlows(flow('other'), 'nodes', { gw: { psk: PSK } });
+    await connected('other');
+    assert.equal(gateway.sessions.length, 1);
+    assert.ok(gateway.sessions[0]!.connected);
+  });
+});
