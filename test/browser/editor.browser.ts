@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { USMPServer } from '../../src/index.js';
+import { DEVELOPMENT_PSK, USMPServer } from '../../src/index.js';
 import { textsOf } from '../support/texts.js';
 import { startNodeRed, type NodeRedProcess } from '../support/node-red-process.js';
 import { Editor, hasChromium } from './editor.js';
@@ -177,6 +177,8 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
       }
       assert.match(await editor.whyRefused('port'), /whole number from 1 to 65535/);
       await editor.screenshot('bad-port');
+      await editor.fillClient('port', '${USMP_PORT}');
+      assert.ok(!(await editor.isRefused('port')));
       await editor.fillClient('port', String(server.port));
       assert.ok(!(await editor.isRefused('port')));
     });
@@ -188,6 +190,35 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
       assert.ok(await editor.isRefused('psk'));
       assert.match(await note(), /has 5 bytes; at least 16 are needed/);
       await editor.screenshot('short-psk');
+    });
+
+    it('warns of the development PSK, which everybody knows', async () => {
+      await editor.fillClient('psk', DEVELOPMENT_PSK);
+      assert.match(await note(), /anybody can connect with it/);
+      const kind = await editor.page.locator('#usmp-client-psk-note').getAttribute('data-kind');
+      assert.equal(kind, 'danger');
+      await editor.screenshotDialog('development-psk');
+    });
+
+    it('shows and hides a PSK that was typed', async () => {
+      const type = (): Promise<string | null> => editor.clientField('psk').getAttribute('type');
+      assert.equal(await type(), 'password');
+      await editor.page.click('#usmp-client-psk-show');
+      assert.equal(await type(), 'text');
+      await editor.page.click('#usmp-client-psk-show');
+      assert.equal(await type(), 'password');
+    });
+
+    it('takes environment variables in place of values, and writes a device ID as a MAC address', async () => {
+      for (const name of ['psk', 'deviceId']) {
+        await editor.fillClient(name, '${USMP_VALUE}');
+        assert.ok(!(await editor.isRefused(name)), name);
+      }
+      assert.match(await note(), /taken from this environment variable/);
+      await editor.fillClient('deviceId', 'A4CF12000001');
+      assert.equal(await editor.clientField('deviceId').inputValue(), 'a4:cf:12:00:00:01');
+      await editor.fillClient('deviceId', 'A4CF');
+      assert.ok(await editor.isRefused('deviceId'));
     });
 
     it('generates a PSK of 64 hex digits and a device ID', async () => {
@@ -247,6 +278,10 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
         assert.ok(!text.includes(psk.toString('hex')) && !text.includes(generated), text);
         assert.doesNotMatch(text, /"(psk|credentials)"/);
       }
+      const nodes = JSON.parse(flows) as { id: string; type: string }[];
+      const { id } = nodes.find(({ type }) => type === 'usmp-client')!;
+      const credentials = await fetch(`${red.base}/credentials/usmp-client/${id}`);
+      assert.deepEqual(await credentials.json(), { has_psk: true });
     });
 
     it('has pictures of all dialogs', portray);
