@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DEVELOPMENT_PSK, USMPServer } from '../../src/index.js';
@@ -152,6 +152,15 @@ for (const { title, label, hasDarkTheme, env, missing } of VERSIONS) {
         .locator('g.red-ui-flow-node-group')
         .nth(FLOW.length - 2)
         .waitFor();
+    });
+
+    it('offers the examples in the menu, and imports one', async () => {
+      const titles = await editor.importExample('1 - First contact');
+      const files = await readdir(path.resolve(__dirname, '../../examples'));
+      assert.deepEqual(titles.sort(), files.map((file) => path.basename(file, '.json')).sort());
+      await editor.page.locator('g.red-ui-flow-node-group').first().waitFor();
+      await editor.screenshot('example');
+      await editor.undo();
     });
 
     it('drags nodes from the palette, and opens their dialogs', async () => {

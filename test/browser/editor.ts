@@ -159,6 +159,21 @@ export class Editor {
     await this.dismissNotification();
   }
 
+  /** Imports an example flow of this package from the menu, and tells the names of all that there are. */
+  async importExample(title: string): Promise<string[]> {
+    const { page } = this;
+    await page.evaluate(() => RED.actions.invoke('core:show-examples-import-dialog'));
+    const tree = page.locator('#red-ui-clipboard-dialog-import-tab-examples');
+    await tree.getByText('node-red-contrib-usmp', { exact: true }).click();
+    const entry = tree.getByText(title, { exact: true });
+    await entry.waitFor();
+    const titles = await tree.getByText(/^\d - /).allInnerTexts();
+    await entry.click();
+    await page.click('#red-ui-clipboard-dialog-ok');
+    await this.dismissNotification();
+    return titles;
+  }
+
   undo(): Promise<void> {
     return this.page.evaluate(() => RED.actions.invoke('core:undo'));
   }
