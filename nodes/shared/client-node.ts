@@ -20,7 +20,7 @@ export function useGateway(
 ): Gateway | undefined {
   const config = RED.nodes.getNode(id) as Partial<UsmpClientNode> | null;
   if (!config?.gateway) {
-    node.status({ fill: 'red', shape: 'ring', text: t('error.noClient') });
+    node.status({ fill: 'red', shape: 'ring', text: t('status.noClient') });
     return undefined;
   }
   const detach = config.gateway.attach({ onStatus: (status) => node.status(status), ...user });

@@ -25,7 +25,7 @@ export function eventOf(state: ConnectionState, hadSession: boolean, t: Translat
         retryIn: Math.round(state.retryInMs / 1000),
       };
     case 'idle':
-      return { event: 'disconnected', reason: t('status.disconnected'), code: 'USMP_STOPPED' };
+      return { event: 'disconnected', reason: t('reason.USMP_STOPPED'), code: 'USMP_STOPPED' };
     default:
       return undefined;
   }

@@ -13,7 +13,8 @@ export function statusOf(state: ConnectionState, queued: number, t: Translate): 
 function withoutQueue(state: ConnectionState, t: Translate): NodeStatus {
   switch (state.at) {
     case 'idle':
-      return { fill: 'red', shape: 'ring', text: t('status.disconnected') };
+    case 'closing':
+      return { fill: 'red', shape: 'ring', text: t(`status.${state.at}`) };
     case 'connecting':
     case 'handshaking':
       return { fill: 'yellow', shape: 'ring', text: t(`status.${state.at}`) };
@@ -28,7 +29,5 @@ function withoutQueue(state: ConnectionState, t: Translate): NodeStatus {
           seconds: Math.round(state.retryInMs / 1000),
         }),
       };
-    case 'closing':
-      return { fill: 'red', shape: 'ring', text: t('status.disconnected') };
   }
 }
