@@ -1,8 +1,8 @@
 /** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { FlowError, reasonFor } from './shared/explain.js';
 import { USMPError } from '../src/index.js';
 import { useGateway } from './shared/client-node.js';
+import { FlowError, reasonFor } from './shared/explain.js';
 import { pingInterval } from './shared/settings.js';
 import { say, translator } from './shared/text.js';
 

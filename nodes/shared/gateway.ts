@@ -133,7 +133,7 @@ export class Gateway {
     this.#start(); // on demand
     if (!this.isConnected) {
       if (offline === 'drop') return;
-      if (offline === 'error') throw this.#notConnected(connection.state);
+      if (offline === 'error') throw this.#notConnected();
     }
     await this.#worded(connection.send(message, delivery));
   }
@@ -187,7 +187,7 @@ export class Gateway {
   }
 
   #usable(): USMPConnection {
-    if (this.#connection instanceof USMPError) throw this.#notConnected(this.#connection);
+    if (this.#connection instanceof USMPError) throw this.#notConnected();
     return this.#connection;
   }
 
@@ -196,16 +196,21 @@ export class Gateway {
     try {
       return await outcome;
     } catch (error) {
-      if (error instanceof NotConnectedError) throw this.#notConnected(this.#usable().state);
+      if (error instanceof NotConnectedError && !this.isConnected) throw this.#notConnected();
       if (error instanceof USMPError) throw new FlowError(this.#explain(error), error.code, error);
       throw error;
     }
   }
 
-  #notConnected(why: ConnectionState | USMPError): FlowError {
-    const cause = why instanceof USMPError ? why : why.at === 'waiting' ? why.reason : undefined;
-    const reason = cause ? this.#explain(cause) : this.#t(`status.${(why as ConnectionState).at}`);
-    return new FlowError(this.#t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
+  #notConnected(): FlowError {
+    const because = (reason: string, cause?: USMPError): FlowError =>
+      new FlowError(this.#t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
+    if (this.#connection instanceof USMPError) {
+      return because(this.#explain(this.#connection), this.#connection);
+    }
+    const { state } = this.#connection;
+    if (state.at === 'waiting') return because(this.#explain(state.reason), state.reason);
+    return because(this.#t(`status.${state.at}`));
   }
 
   #explain(error: USMPError): string {
