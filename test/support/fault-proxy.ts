@@ -58,6 +58,10 @@ export async function startFaultProxy(
 type Started = Omit<FaultProxy, 'faults' | 'count'>;
 type Happens = (fault: keyof Faults) => boolean;
 
+/** Node.js cannot reset a socket whose FIN is just leaving: that is an error (EINVAL), and the socket stays open. */
+const reset = (socket: Socket): Socket =>
+  socket.writableEnded ? socket.destroy() : socket.resetAndDestroy();
+
 async function startTcp(target: () => number, chance: Chance, happens: Happens): Promise<Started> {
   const sockets = new Set<Socket>();
   const own = (socket: Socket): Socket => {
@@ -70,8 +74,8 @@ async function startTcp(target: () => number, chance: Chance, happens: Happens):
   const pass = (from: Socket, to: Socket): void => {
     from.on('data', (chunk: Buffer) => {
       if (happens('reset')) {
-        from.resetAndDestroy();
-        to.resetAndDestroy();
+        reset(from);
+        reset(to);
       } else if (happens('stall')) {
         from.removeAllListeners('data').resume(); // reads, and passes nothing on any more
       } else if (happens('halfClose')) {
@@ -98,7 +102,7 @@ async function startTcp(target: () => number, chance: Chance, happens: Happens):
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) reset(socket);
   };
   return {
     port: (server.address() as AddressInfo).port,
