@@ -107,16 +107,19 @@ export class Editor {
     await this.page.waitForSelector('html.nr-theme-dark', { state: 'attached' });
   }
 
-  async screenshot(name: string): Promise<void> {
+  /** @param of the whole page, or a part of it. */
+  async screenshot(name: string, of: Page | Locator = this.page): Promise<void> {
     await this.page.waitForTimeout(SLIDE_MS);
-    await this.page.screenshot({ path: path.join(artifacts, `${this.label}-${this.theme}-${name}.png`) });
+    await of.screenshot({ path: path.join(artifacts, `${this.label}-${this.theme}-${name}.png`) });
   }
 
-  /** The same of the open dialog alone. */
-  async screenshotDialog(name: string): Promise<void> {
-    await this.page.waitForTimeout(SLIDE_MS);
-    const file = path.join(artifacts, `${this.label}-${this.theme}-${name}.png`);
-    await this.page.locator('.red-ui-tray').last().screenshot({ path: file });
+  screenshotDialog(name: string): Promise<void> {
+    return this.screenshot(name, this.dialog);
+  }
+
+  /** The open dialog. */
+  private get dialog(): Locator {
+    return this.page.locator('.red-ui-tray').last();
   }
 
   // ---- the workspace ----
@@ -248,9 +251,8 @@ export class Editor {
 
   /** How wide the open dialog is, and the narrowest text in it that is there to be read. */
   async widths(): Promise<{ dialog: number; note: number }> {
-    const tray = this.page.locator('.red-ui-tray').last();
-    const notes = await tray.locator('[class*="-note"]:visible').all();
-    const boxes = await Promise.all([tray, ...notes].map((each) => each.boundingBox()));
+    const notes = await this.dialog.locator('[class*="-note"]:visible').all();
+    const boxes = await Promise.all([this.dialog, ...notes].map((each) => each.boundingBox()));
     const [dialog = 0, ...others] = boxes.map((box) => box?.width ?? 0);
     return { dialog, note: Math.min(...others) };
   }

@@ -1,22 +1,11 @@
 /** What Node-RED writes in another language than English, in the log and for Catch nodes. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { freePort } from '../support/loopback.js';
 import { startNodeRed, type NodeRedProcess } from '../support/node-red-process.js';
 import { textsOf, type Language, type Lookup } from '../support/texts.js';
-
-/** A port on which nothing listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const credentials = { psk: 'a key for the tests, long enough' };
 const gateway = (id: string, port: string): object => ({
@@ -90,7 +79,7 @@ for (const language of ['de', 'ja', 'zh-CN'] satisfies Language[]) {
     });
 
     it('says in that language what is wrong', async () => {
-      const port = await closedPort();
+      const port = await freePort();
       assert.ok(red);
       await red.deploy(flow(port));
       for (const line of expected(textsOf(language), port)) {

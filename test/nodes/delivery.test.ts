@@ -1,7 +1,13 @@
 /** What the nodes promise about messages, deploys and the session, in a real Node-RED runtime. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { freePort } from '../support/loopback.js';
 import {
+  CATCH,
+  CAUGHT,
+  COMPLETED,
+  GOT,
+  OUT,
   connected,
   flowWith,
   helper,
@@ -15,23 +21,11 @@ import {
   withRuntime,
 } from '../support/runtime.js';
 
-const OUT = { id: 'out', type: 'usmp out', client: 'gw' };
 const IN = { id: 'in', type: 'usmp in', client: 'gw', wires: [['got']] };
-const GOT = { id: 'got', type: 'helper' };
 const EVENTS = { ...IN, events: true, wires: [['got'], ['event']] };
 const EVENT = { id: 'event', type: 'helper' };
-const CATCH = { id: 'n-catch', type: 'catch', scope: null, wires: [['caught']] };
-const CAUGHT = { id: 'caught', type: 'helper' };
 const COMPLETE = { id: 'n-complete', type: 'complete', scope: ['out'], wires: [['completed']] };
-const COMPLETED = { id: 'completed', type: 'helper' };
 const FAST = { retryMin: '0.1', retryMax: '0.2', deviceId: '02:00:00:00:00:01' };
-
-/** A free port where nothing listens yet. */
-async function freePort(): Promise<number> {
-  const gateway = await startGateway('tcp');
-  await gateway.server.close();
-  return gateway.port;
-}
 
 /** Collects the events that arrive at a helper node. */
 function eventsAt(id: string): Record<string, unknown>[] {

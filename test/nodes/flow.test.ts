@@ -2,6 +2,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { PROTOCOLS } from '../../src/index.js';
 import {
+  CATCH,
+  CAUGHT,
+  COMPLETED,
+  GOT,
+  OUT,
   connected,
   flowWith,
   helper,
@@ -15,14 +20,9 @@ import {
 } from '../support/runtime.js';
 
 const IN = { id: 'in', type: 'usmp in', client: 'gw', topic: 'reply', format: 'auto', wires: [['got']] };
-const OUT = { id: 'out', type: 'usmp out', client: 'gw' };
 const PING = { id: 'ping', type: 'usmp ping', client: 'gw', wires: [['rtt']] };
-const GOT = { id: 'got', type: 'helper' };
 const RTT = { id: 'rtt', type: 'helper' };
-const CATCH = { id: 'n-catch', type: 'catch', scope: null, wires: [['caught']] };
-const CAUGHT = { id: 'caught', type: 'helper' };
 const COMPLETE = { id: 'n-complete', type: 'complete', scope: ['out', 'ping'], wires: [['completed']] };
-const COMPLETED = { id: 'completed', type: 'helper' };
 
 for (const protocol of PROTOCOLS) {
   describe(`the nodes in a flow, over ${protocol}`, () => {

@@ -1,22 +1,22 @@
 /** The settings of the nodes: good ones, bad ones, and those from the environment. */
 import assert from 'node:assert/strict';
 import {
+  CATCH,
+  CAUGHT,
+  GOT,
+  OUT,
   connected,
   flowWith,
   helper,
   isRed,
   load,
+  loggedErrors,
   next,
   PSK,
   startGateway,
   statusOf,
   withRuntime,
 } from '../support/runtime.js';
-
-const OUT = { id: 'out', type: 'usmp out', client: 'gw' };
-const GOT = { id: 'got', type: 'helper' };
-const CATCH = { id: 'n-catch', type: 'catch', scope: null, wires: [['caught']] };
-const CAUGHT = { id: 'caught', type: 'helper' };
 
 describe('usmp ping', () => {
   withRuntime();
@@ -35,11 +35,7 @@ describe('usmp ping', () => {
       const ping = { id: 'ping', type: 'usmp ping', client: 'gw', interval, wires: [['got']] };
       await load(flowWith(gateway.port, 'tcp', [ping, GOT]));
       await connected('ping');
-      const errors = helper.log().args.filter(([entry]) => entry!.level === helper.log().ERROR);
-      assert.deepEqual(
-        errors.map(([entry]) => String(entry!.msg)),
-        error === undefined ? [] : [error],
-      );
+      assert.deepEqual(loggedErrors(), error === undefined ? [] : [error]);
       const got = next('got');
       helper.getNode('ping').receive({});
       assert.equal(typeof (await got).payload, 'number');
@@ -84,11 +80,7 @@ describe('usmp-client', () => {
       const gateway = await startGateway('tcp');
       await load(flowWith(gateway.port, 'tcp', [OUT, CATCH, CAUGHT], config), psk);
       assert.equal((await statusOf('out', isRed)).text, why);
-      const errors = helper.log().args.filter(([entry]) => entry!.level === helper.log().ERROR);
-      assert.deepEqual(
-        errors.map(([entry]) => String(entry!.msg)),
-        [why],
-      );
+      assert.deepEqual(loggedErrors(), [why]);
       const caught = next('caught');
       helper.getNode('out').receive({ payload: 'x' });
       const error = (await caught).error as { message: string; code: string };

@@ -130,14 +130,16 @@ export class Loopback {
     return socket;
   }
 
-  /** A port on which nothing listens. */
-  async freePort(): Promise<number> {
-    const server = createServer().listen(0, HOST);
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
+  readonly freePort = freePort;
+}
+
+/** A port on which nothing listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 /** For the tests of the surrounding `describe`. */

@@ -77,6 +77,13 @@ export async function startGateway(
   return { server, port: server.port!, received, sessions, arrived };
 }
 
+// Nodes for such flows: `usmp out`, what a Catch node and a Complete node tell, and what else arrives.
+export const OUT = { id: 'out', type: 'usmp out', client: 'gw' };
+export const CATCH = { id: 'n-catch', type: 'catch', scope: null, wires: [['caught']] };
+export const CAUGHT = { id: 'caught', type: 'helper' };
+export const COMPLETED = { id: 'completed', type: 'helper' };
+export const GOT = { id: 'got', type: 'helper' };
+
 /** A tab with a config node `gw` and the given nodes; `wires` and `z` are filled in. */
 export function flowWith(port: number, protocol: Protocol, nodes: object[], config: object = {}): object[] {
   return [
@@ -97,6 +104,13 @@ export function flowWith(port: number, protocol: Protocol, nodes: object[], conf
 
 export const load = (flow: object[], psk: string = PSK): Promise<void> =>
   helper.load(NODES, flow, { gw: { psk } });
+
+/** What was logged as an error. */
+export const loggedErrors = (): string[] =>
+  helper
+    .log()
+    .args.filter(([entry]) => entry!.level === helper.log().ERROR)
+    .map(([entry]) => String(entry!.msg));
 
 /** The next msg that reaches a helper node. */
 export async function next(id: string): Promise<Record<string, unknown>> {

@@ -8,12 +8,11 @@ export type Language = 'en-US' | 'de' | 'ja' | 'zh-CN';
 export type Lookup = (key: string, values?: Readonly<Record<string, string | number>>) => string;
 
 /**
- * Looks up texts as Node-RED does.
- * @param set the node set whose catalogue it is.
- * @returns the text with its placeholders filled in; the key when there is no such text.
+ * Looks up texts of the set usmp-client, where those of the runtime are, as Node-RED does.
+ * @returns what gives a text with its placeholders filled in; the key when there is no such text.
  */
-export function textsOf(language: Language, set = 'usmp-client'): Lookup {
-  const texts: unknown = JSON.parse(readFileSync(path.join(locales, language, `${set}.json`), 'utf8'));
+export function textsOf(language: Language): Lookup {
+  const texts: unknown = JSON.parse(readFileSync(path.join(locales, language, 'usmp-client.json'), 'utf8'));
   return (key, values = {}) => {
     const text = key
       .split('.')
