@@ -8,10 +8,11 @@ export {
   USMPConnection,
   type ConnectionEvents,
   type ConnectionStats,
-  type ConnectionState,
+  type MessageOrigin,
 } from './client/connection.js';
+export type { ConnectionState } from './client/redial.js';
 export type { ConnectionOptions } from './client/connection-options.js';
-export { DELIVERIES, type Delivery, type KeptMessage } from './client/outbox.js';
+export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './client/outbox.js';
 export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
 export type { EndpointEvents } from './peer/endpoint.js';
 export { PROTOCOLS, type Protocol } from './peer/peer.js';

@@ -14,10 +14,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   USMP_GATEWAY_PROOF: 'USMP_GATEWAY_PROOF',
   USMP_HOST_NOT_FOUND: 'name',
   USMP_MAGIC: 'USMP_MAGIC',
+  USMP_NEVER_PROVEN: 'USMP_NEVER_PROVEN',
   USMP_NO_ANSWER: 'USMP_NO_ANSWER',
+  USMP_NO_CHALLENGE: 'USMP_CLOSED_BEFORE_CHALLENGE',
+  USMP_NO_SESSION_OK: 'USMP_NO_SESSION_OK',
   USMP_OUTBOX_CLOSED: 'USMP_OUTBOX_CLOSED',
   USMP_OUTBOX_FULL: 'USMP_OUTBOX_FULL',
   USMP_PSK_REJECTED: 'psk',
+  USMP_REKEY_TOO_LATE: 'USMP_REKEY_TOO_LATE',
+  USMP_SHORT_SESSIONS: 'USMP_SHORT_SESSIONS',
   USMP_TAG: 'session',
   USMP_UNREACHABLE: 'connect',
   USMP_WIRE_VERSION_1: 'USMP_WIRE_VERSION_1',
@@ -26,7 +31,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** Why, in a few words that fit under a node; of a setting, which one and what it has to be. */
 export function reasonFor(error: USMPError): Words {
   if (error instanceof ArgumentError && error.problem.kind !== 'unusable') return settingWords(error);
-  return { key: `reason.${error.code}`, values: { cause: causeOf(error) } };
+  return { key: `reason.${error.code}`, values: { ...error.values, cause: causeOf(error) } };
 }
 
 /** What to do about it; undefined when nobody can do anything. */
@@ -34,7 +39,7 @@ export function adviceFor(error: USMPError, protocol: Protocol | undefined): Wor
   // Over UDP there is no connection that could fail: HELLO is the first that gets lost.
   if (error.code === 'USMP_NO_ANSWER' && protocol === 'udp') return { key: 'advice.udpNoAnswer' };
   const advice = ADVICE[error.code];
-  return advice === undefined ? undefined : { key: `advice.${advice}` };
+  return advice === undefined ? undefined : { key: `advice.${advice}`, ...valuesOf(error) };
 }
 
 /** Both in one. */
@@ -55,6 +60,9 @@ function settingWords({ field, problem: { kind, values = {} } }: ArgumentError):
   }
   return { key, values: inItsUnit, label: scaled.setting };
 }
+
+const valuesOf = ({ values }: USMPError): Pick<Words, 'values'> =>
+  Object.keys(values).length > 0 ? { values } : {};
 
 /** What the system called it, such as EACCES. */
 const causeOf = ({ cause }: USMPError): string => (cause as NodeJS.ErrnoException | undefined)?.code ?? '';

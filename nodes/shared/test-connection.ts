@@ -136,6 +136,7 @@ const STEP_OF: Readonly<Record<string, Step>> = {
   USMP_UNREACHABLE: 'connect',
   USMP_AUTH: 'psk',
   USMP_GATEWAY_PROOF: 'psk',
+  USMP_NO_SESSION_OK: 'psk',
   USMP_PSK_REJECTED: 'psk',
 };
 
