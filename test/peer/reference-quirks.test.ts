@@ -147,7 +147,7 @@ const falselyTold = (outcomes: readonly Outcome[], taken: readonly string[]): st
 
 const sendAll = (
   clock: FakeClock,
-  sender: { send(message: string): Promise<void> },
+  sender: { send(message: string): Promise<unknown> },
   texts: readonly string[],
 ): Outcome[] => texts.map((text) => watch(clock, sender.send(text), text));
 

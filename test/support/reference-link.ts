@@ -8,6 +8,7 @@ import { FrameError } from '../../src/errors.js';
 import { viewOf } from '../../src/wire/bytes.js';
 import { FrameType, HEADER_BYTES, MAGIC, MAX_FRAME_BYTES } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';
+import { framesOf } from './frames.js';
 import { decodeFrame, encodeFrame, type Frame } from '../../src/wire/frame.js';
 import { decodeUtack, encodeUtack, type Utack } from '../../src/wire/utack.js';
 
@@ -152,7 +153,7 @@ export class ReferenceLink {
 
   #stream(bytes: Uint8Array): void {
     try {
-      for (const frame of this.#deframer.push(bytes)) this.#buffer.push(frame);
+      for (const frame of framesOf(this.#deframer, bytes)) this.#buffer.push(frame);
     } catch {
       this.#options.fail('broken');
     }

@@ -8,6 +8,7 @@ import { Peer, PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
 import { concat, toHex } from '../../src/wire/bytes.js';
 import { AEAD_NONCE_BYTES, FrameType, NONCE_BYTES } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';
+import { framesOf } from './frames.js';
 import { decodeFrame, encodeAad, encodeFrame, type Frame } from '../../src/wire/frame.js';
 import { encodeHello } from '../../src/wire/payloads.js';
 import { decodeUtack } from '../../src/wire/utack.js';
@@ -39,7 +40,7 @@ describe('the stand-in for the reference, beside its transcripts', () => {
         ? recorded(side)
             .filter((each) => !decodeUtack(each))
             .map(decodeFrame)
-        : [...new Deframer().push(concat(...recorded(side)))];
+        : [...framesOf(new Deframer(), concat(...recorded(side)))];
     const payloadOf = (type: FrameType): Uint8Array =>
       frames('s2c').find((frame) => frame.type === type)?.payload ?? new Uint8Array();
     const salts = (side: string, key: string): Uint8Array[] =>
