@@ -45,14 +45,14 @@ export const SCALED = {
  */
 export type Environment = (name: string, field: string) => string | number | boolean | undefined;
 
-/** A whole value that stands for a variable: `${NAME}` or, of old, `$(NAME)`. */
-const VARIABLE = /^\$(?:\{(.*)\}|\((.*)\))$/;
+/** @returns NAME, where the whole text is `${NAME}` or, of old, `$(NAME)`; Node-RED knows such a text alike. */
+export function environmentName(text: string): string | undefined {
+  const match = /^\$(?:\{(\S+)\}|\((\S+)\))$/.exec(text);
+  return match?.[1] ?? match?.[2];
+}
 
 /** What variables are called. Anything else between the braces may be a key that only looks like one. */
-const NAME = /^(?:\$parent\.)*[A-Za-z_]\w*$/;
-
-/** Whether what is typed stands for a variable of the environment. */
-export const namesVariable = (typed: string | number): boolean => VARIABLE.test(String(typed));
+const PLAIN_NAME = /^(?:\$parent\.)*[A-Za-z_]\w*$/;
 
 /** What is typed, with a variable replaced. Node-RED does that too, for variables that are set. */
 function resolved(
@@ -61,12 +61,11 @@ function resolved(
   environment: Environment = () => undefined,
 ): string {
   const text = String(typed ?? '');
-  const match = VARIABLE.exec(text);
-  const name = match?.[1] ?? match?.[2];
+  const name = environmentName(text);
   if (name === undefined) return text;
   const found = environment(name, field);
   if (found !== undefined) return String(found);
-  if (!NAME.test(name)) {
+  if (!PLAIN_NAME.test(name)) {
     throw new ArgumentError(field, 'there is no such environment variable', { kind: 'environmentName' });
   }
   const problem = { kind: 'environment', values: { name } };

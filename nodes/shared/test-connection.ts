@@ -16,8 +16,8 @@ import { blankDeviceId } from './device-id.js';
 import { adviceFor, reasonFor } from './explain.js';
 import { askerOf, permissionCheck, type Handler, type Request } from './permission.js';
 import {
+  environmentName,
   gatewaySettings,
-  namesVariable,
   pskPurpose,
   readPsk,
   type Environment,
@@ -220,7 +220,7 @@ export function testConnection(RED: NodeAPI): Handler {
     try {
       const typed = checkBody(request.body);
       const { id = '' } = typed;
-      const hasVariable = Object.values(typed).some(namesVariable);
+      const hasVariable = Object.values(typed).some((value) => environmentName(String(value)) !== undefined);
       const environment =
         hasVariable && (await mayWriteFlows(request)) ? environmentOf(RED, id) : noEnvironment;
       const refusal = turnstile.enter(id, askerOf(request));

@@ -1,8 +1,8 @@
 /** The settings of the nodes: good ones, bad ones, and those from the environment. */
 import assert from 'node:assert/strict';
 import {
+  environmentName,
   gatewaySettings,
-  namesVariable,
   pskPurpose,
   readPsk,
   type ClientSettings,
@@ -63,7 +63,7 @@ describe('usmp-client', () => {
     [
       'a PSK that looks like a variable',
       {},
-      '${correct horse battery staple}',
+      '${correct-horse-battery-staple}',
       'PSK: the environment variable that is named there is not set',
     ],
     [
@@ -169,7 +169,6 @@ describe('the host', () => {
     [' [fe80::1%eth0] ', 'fe80::1%eth0'],
     ['::1', '::1'],
     ['gw.local', 'gw.local'],
-    ['[gw.local]', '[gw.local]'],
   ] as const) {
     it(`${JSON.stringify(typed)} is ${expected}`, () => {
       assert.equal(gatewaySettings({ host: typed }, { deviceId: '' }).host, expected);
@@ -210,7 +209,6 @@ describe('what a PSK is for', () => {
     [{ host: 'gw.local.' }, {}],
     [{ host: '127.0.0.1' }, { host: 'localhost' }],
     [{ host: 'fe80::1%eth0' }, { host: 'fe80::1%ETH0' }],
-    [{ host: '["gw.local"]' }, {}],
     [{ port: '9001' }, {}],
     [{ deviceId: '' }, {}],
     [{ deviceId: '02:00:00:00:00:ab' }, {}],
@@ -225,10 +223,9 @@ describe('what a PSK is for', () => {
 
 describe('a variable of the environment', () => {
   it('is a whole value, written in either way', () => {
-    for (const typed of ['${A}', '$(A)', '${}', '${two words}'])
-      assert.equal(namesVariable(typed), true, typed);
-    for (const typed of ['', 'A', '$A', '${A', 'x${A}', '${A}x', '$[A]', 9000]) {
-      assert.equal(namesVariable(typed), false, String(typed));
+    for (const typed of ['${A}', '$(A)']) assert.equal(environmentName(typed), 'A');
+    for (const typed of ['', 'A', '$A', '${A', 'x${A}', '${A}x', '$[A]', '${}', '${two words}', '${A}\n']) {
+      assert.equal(environmentName(typed), undefined, typed);
     }
   });
 
@@ -237,9 +234,8 @@ describe('a variable of the environment', () => {
       ['${USMP_A1}', 'USMP_A1'],
       ['$(usmp)', 'usmp'],
       ['${$parent.USMP_A}', '$parent.USMP_A'],
-      ['${}', undefined],
       ['${0123456789abcdef0123456789abcdef}', undefined],
-      ['${correct horse battery staple}', undefined],
+      ['${correct-horse-battery-staple}', undefined],
       ['${a+b/c==}', undefined],
     ];
     for (const [typed, name] of cases) {
@@ -259,7 +255,7 @@ describe('a variable of the environment', () => {
   });
 
   it('is looked up once: a value that looks like a variable is a value', () => {
-    const { psk } = readPsk('${A}', 'text', () => '${B, which is a key}');
-    assert.equal(Buffer.from(psk).toString(), '${B, which is a key}');
+    const { psk } = readPsk('${A}', 'text', () => '${B_which_is_a_key}');
+    assert.equal(Buffer.from(psk).toString(), '${B_which_is_a_key}');
   });
 });
