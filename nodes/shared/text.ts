@@ -22,15 +22,7 @@ export function translator(RED: NodeAPI): Translate {
 }
 
 /** A gateway as log lines name it, such as `tcp://gw.local:9000`. */
-export function gatewayUrl({
-  protocol,
-  host,
-  port,
-}: {
-  protocol: string;
-  host: string;
-  port: number;
-}): string {
+export function gatewayUrl(protocol: string, host: string, port: number): string {
   return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 

@@ -9,7 +9,7 @@ describe('the URL of a gateway', () => {
     ['fe80::1%eth0', 'tcp://[fe80::1%eth0]:9000'],
   ] as const) {
     it(`is ${url} for the host ${host}`, () => {
-      assert.equal(gatewayUrl({ protocol: 'tcp', host, port: 9000 }), url);
+      assert.equal(gatewayUrl('tcp', host, 9000), url);
     });
   }
 });
