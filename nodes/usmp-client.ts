@@ -2,13 +2,14 @@
 import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
 import type { UsmpClientNode } from './shared/client-node.js';
+import { blankDeviceId, deviceIdEndpoint } from './shared/device-id.js';
 import { reasonFor } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
-import { connectionOptions, type ClientSettings } from './shared/settings.js';
+import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/settings.js';
 import { testConnection } from './shared/test-connection.js';
 import { say, translator } from './shared/text.js';
 
-interface UsmpClientDef extends NodeDef, Omit<ClientSettings, 'id'> {
+interface UsmpClientDef extends NodeDef, ClientSettings {
   autoConnect?: boolean;
   /** The context store that keeps the outbox over a restart; blank for none. */
   outboxStore?: string;
@@ -23,10 +24,14 @@ export = function (RED: NodeAPI): void {
 
   function UsmpClient(this: UsmpClientNode, def: UsmpClientDef): void {
     RED.nodes.createNode(this, def);
-    const { psk } = this.credentials as UsmpClientCredentials;
+    const { psk: stored } = this.credentials as UsmpClientCredentials;
     let connection: USMPConnection | USMPError;
     try {
-      connection = new USMPConnection(connectionOptions(def, psk));
+      const { pskFormat, ...settings } = gatewaySettings(def, { deviceId: blankDeviceId(RED, this.id) });
+      const { psk, hint } = readPsk(stored, pskFormat);
+      connection = new USMPConnection({ ...settings, psk });
+      this.pskPurpose = pskPurpose(connection.client, pskFormat);
+      if (hint) this.warn(say(t, hint));
     } catch (error) {
       if (!(error instanceof USMPError)) throw error;
       connection = error;
@@ -51,6 +56,7 @@ export = function (RED: NodeAPI): void {
       credentials: { psk: { type: 'password' } },
     },
   );
+  RED.httpAdmin.get('/usmp/device-id', RED.auth.needsPermission('usmp-client.read'), deviceIdEndpoint(RED));
   RED.httpAdmin.post(
     '/usmp/test-connection',
     RED.auth.needsPermission('usmp-client.write'),

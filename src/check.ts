@@ -39,9 +39,14 @@ export function checkChoice<T extends string>(field: string, value: unknown, cho
   throw new ArgumentError(field, `expected one of ${list}, got ${show(value)}`, problem);
 }
 
+/** Whether it is a `Uint8Array`, of whatever realm: code in a `vm` context has classes of its own. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
 /** A message as bytes; a string stands for its UTF-8 bytes. */
 export function toBytes(field: string, value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+  if (isBytes(value)) return value;
   if (typeof value === 'string') return new TextEncoder().encode(value);
   throw new ArgumentError(field, `expected a string or bytes, got ${value === null ? 'null' : typeof value}`);
 }

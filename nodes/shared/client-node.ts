@@ -5,6 +5,8 @@ import type { Translate } from './text.js';
 
 export interface UsmpClientNode extends Node {
   gateway: Gateway;
+  /** What the stored PSK is there for, see `pskPurpose`; undefined when the settings are not usable. */
+  pskPurpose?: string;
 }
 
 /**

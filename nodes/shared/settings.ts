@@ -1,17 +1,17 @@
 /** What is filled in the dialog of a gateway, as options of the engine. */
 import {
   ArgumentError,
-  deriveDeviceId,
   parsePsk,
   type ConnectionOptions,
   type Protocol,
   type PskFormat,
   type Suite,
+  type USMPClient,
 } from '../../src/index.js';
+import type { Words } from './text.js';
 
 /** The dialog's fields as Node-RED hands them over: text, with `${ENV}` replaced where the variable is set. */
 export interface ClientSettings {
-  id: string;
   host?: string;
   port?: string | number;
   protocol?: string;
@@ -39,21 +39,35 @@ export const SCALED = {
   rekeyAfter: { setting: 'rekeyAfter', unit: 60 },
 } as const;
 
-/** Finds a variable of the environment. */
-export type Environment = (name: string) => string | number | boolean | undefined;
+/**
+ * Finds a variable of the environment for a field.
+ * @throws ArgumentError naming the field when the variable may not or cannot be looked up.
+ */
+export type Environment = (name: string, field: string) => string | number | boolean | undefined;
 
-/** What is typed, with `${NAME}` (or, of old, `$(NAME)`) replaced. Node-RED does that too, for variables that are set. */
+/** @returns NAME, where the whole text is `${NAME}` or, of old, `$(NAME)`; Node-RED knows such a text alike. */
+export function environmentName(text: string): string | undefined {
+  const match = /^\$(?:\{(\S+)\}|\((\S+)\))$/.exec(text);
+  return match?.[1] ?? match?.[2];
+}
+
+/** What variables are called. Anything else between the braces may be a key that only looks like one. */
+const PLAIN_NAME = /^(?:\$parent\.)*[A-Za-z_]\w*$/;
+
+/** What is typed, with a variable replaced. Node-RED does that too, for variables that are set. */
 function resolved(
   field: string,
   typed: string | number | undefined,
   environment: Environment = () => undefined,
 ): string {
   const text = String(typed ?? '');
-  const match = /^\$(?:\{(.*)\}|\((.*)\))$/.exec(text);
-  const name = match?.[1] ?? match?.[2];
+  const name = environmentName(text);
   if (name === undefined) return text;
-  const found = environment(name);
+  const found = environment(name, field);
   if (found !== undefined) return String(found);
+  if (!PLAIN_NAME.test(name)) {
+    throw new ArgumentError(field, 'there is no such environment variable', { kind: 'environmentName' });
+  }
   const problem = { kind: 'environment', values: { name } };
   throw new ArgumentError(field, `the environment variable ${name} is not set`, problem);
 }
@@ -78,15 +92,21 @@ export function pingInterval(typed: string | number | undefined): number {
   throw new ArgumentError('interval', `expected a number of seconds from ${min} to ${max}`, problem);
 }
 
-/**
- * @param environment for what Node-RED has not replaced, as it does so only when it makes a node.
- * @throws ArgumentError naming the field that is not usable; it does not hold the value.
- */
-export function connectionOptions(
-  def: ClientSettings,
-  psk: string | undefined,
-  environment?: Environment,
-): ConnectionOptions {
+/** What a node's settings depend on besides themselves. */
+export interface Place {
+  /** What a blank device id stands for. */
+  readonly deviceId: string;
+  /** For what Node-RED has not replaced, as it does so only when it makes a node. */
+  readonly environment?: Environment;
+}
+
+/** All that is filled in except the PSK. */
+export interface GatewaySettings extends Omit<ConnectionOptions, 'psk'> {
+  readonly pskFormat: PskFormat;
+}
+
+/** @throws ArgumentError naming the field that is not usable; it does not hold the value. */
+export function gatewaySettings(def: ClientSettings, { deviceId, environment }: Place): GatewaySettings {
   const text = (field: keyof ClientSettings, standard = ''): string =>
     resolved(field, def[field] ?? standard, environment);
   const number = (field: keyof ClientSettings, unit = 1): number | undefined => {
@@ -95,14 +115,13 @@ export function connectionOptions(
   };
 
   const { outboxBytes, rekeyAfter } = SCALED;
-  const deviceId = text('deviceId').trim();
   return {
-    host: text('host').trim(),
+    host: withoutBrackets(text('host').trim()),
     port: number('port'),
     protocol: text('protocol', 'tcp') as Protocol,
     suite: text('suite', 'aes-256-gcm') as Suite,
-    deviceId: deviceId === '' ? deriveDeviceId(def.id) : deviceId,
-    psk: parsePsk(resolved('psk', psk, environment), text('pskFormat', 'text') as PskFormat),
+    deviceId: text('deviceId').trim() || deviceId,
+    pskFormat: text('pskFormat', 'text') as PskFormat,
     keepalive: number('keepalive'),
     connectTimeout: number('connectTimeout'),
     handshakeTimeout: number('handshakeTimeout'),
@@ -115,4 +134,33 @@ export function connectionOptions(
     rekeyAfter: number(rekeyAfter.setting, rekeyAfter.unit),
     rekeyFrames: number('rekeyFrames'),
   };
+}
+
+/** An IPv6 address as it stands in a URL. */
+const withoutBrackets = (host: string): string => host.replace(/^\[(.*:.*)\]$/, '$1');
+
+/**
+ * @param typed what is typed or stored; nothing when nothing is.
+ * @returns the key, and a hint where it is usable but hardly what was meant.
+ * @throws ArgumentError naming `psk`, or `pskFormat`; it does not hold the value.
+ */
+export function readPsk(
+  typed: string | undefined,
+  format: PskFormat,
+  environment?: Environment,
+): { psk: Uint8Array; hint: Words | undefined } {
+  const text = resolved('psk', typed, environment);
+  const psk = parsePsk(text, format);
+  // A file or `echo` ends in one; other programs pass it on with the variable.
+  const endsInNewline = format === 'text' && /[\r\n]$/.test(text);
+  return { psk, hint: endsInNewline ? { key: 'hint.pskNewline' } : undefined };
+}
+
+/** What a PSK is there for, to be compared: the gateway and the device id, in whatever notation, and its own format. */
+export function pskPurpose(
+  { host, port, deviceId }: Pick<USMPClient, 'host' | 'port' | 'deviceId'>,
+  format: PskFormat,
+): string {
+  // The name of a network interface, behind the %, is the one part of a host in which case matters.
+  return JSON.stringify([host.includes('%') ? host : host.toLowerCase(), port, deviceId, format]);
 }

@@ -1,4 +1,5 @@
 /** The pre-shared key as people write it, and the check that it is long enough (protocol §2). */
+import { isBytes } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { Secret } from './secret.js';
 
@@ -15,7 +16,7 @@ export const DEVELOPMENT_PSK = 'usmp-dev-psk-change-me-before-prod';
  * @throws ArgumentError naming `psk` when it is missing or under 16 bytes; the message never shows it.
  */
 export function toPsk(psk: unknown): Secret {
-  if (typeof psk !== 'string' && !(psk instanceof Uint8Array)) {
+  if (typeof psk !== 'string' && !isBytes(psk)) {
     throw new ArgumentError('psk', `expected a string or bytes, got ${psk === null ? 'null' : typeof psk}`);
   }
   return new Secret(longEnough(typeof psk === 'string' ? new TextEncoder().encode(psk) : psk));

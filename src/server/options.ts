@@ -1,5 +1,6 @@
 /** The options of a server, checked once (protocol §6). */
-import { checkChoice, checkHost, checkInteger, checkPort, checkSeconds } from '../check.js';
+import { types } from 'node:util';
+import { checkChoice, checkHost, checkInteger, checkPort, checkSeconds, isBytes } from '../check.js';
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { toPsk } from '../crypto/psk.js';
@@ -86,7 +87,7 @@ function pskFinder(source: PskSource): CheckedServerOptions['findPsk'] {
       return found === undefined || found === null ? undefined : toPsk(found);
     };
   }
-  if (typeof source === 'string' || source instanceof Uint8Array) {
+  if (typeof source === 'string' || isBytes(source)) {
     const psk = toPsk(source);
     return () => Promise.resolve(new Secret(psk.bytes));
   }
@@ -96,7 +97,7 @@ function pskFinder(source: PskSource): CheckedServerOptions['findPsk'] {
       'expected a key, a map of device id to key, or a function of the device id',
     );
   }
-  const entries = source instanceof Map ? [...source] : Object.entries(source as Record<string, Key>);
+  const entries = types.isMap(source) ? [...source] : Object.entries(source as Record<string, Key>);
   const keys = new Map(
     entries.map(([id, key]: [string, Key]) => [formatDeviceId(toDeviceId(id)), toPsk(key)]),
   );

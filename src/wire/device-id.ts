@@ -1,4 +1,5 @@
 /** The 6-byte device id, usually a MAC address (protocol §2). */
+import { isBytes } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { DEVICE_ID_BYTES } from './constants.js';
 
@@ -7,7 +8,7 @@ import { DEVICE_ID_BYTES } from './constants.js';
  * @throws ArgumentError naming `deviceId`.
  */
 export function toDeviceId(deviceId: unknown): Uint8Array {
-  if (deviceId instanceof Uint8Array) {
+  if (isBytes(deviceId)) {
     if (deviceId.length === DEVICE_ID_BYTES) return Uint8Array.from(deviceId);
     throw new ArgumentError('deviceId', `expected ${DEVICE_ID_BYTES} bytes, got ${deviceId.length}`);
   }

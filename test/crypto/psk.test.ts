@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { ArgumentError } from '../../src/errors.js';
 import { DEVELOPMENT_PSK, parsePsk, toPsk, type PskFormat } from '../../src/crypto/psk.js';
 import { toHex } from '../../src/wire/bytes.js';
@@ -36,6 +37,11 @@ describe('toPsk', () => {
     assert.equal(toHex(toPsk(Buffer.from(KEY, 'hex')).bytes), KEY);
   });
 
+  it('takes bytes of another realm, as a Function node has them', () => {
+    const psk = toPsk(runInNewContext('new Uint8Array(16).fill(0xab)'));
+    assert.equal(toHex(psk.bytes), 'ab'.repeat(16));
+  });
+
   it('counts bytes, not characters: eight two-byte letters are enough', () => {
     assert.equal(toPsk('ääääääää').bytes.length, 16);
   });
@@ -47,6 +53,7 @@ describe('toPsk', () => {
     { why: 'nothing', value: undefined, message: /got undefined/ },
     { why: 'null', value: null, message: /got null/ },
     { why: 'a number', value: 1234567890123456, message: /got number/ },
+    { why: 'wider elements', value: new Float64Array(4).fill(1234567890), message: /got object/ },
     { why: 'a list of bytes', value: Array.from(hex(KEY)), message: /got object/ },
   ];
   for (const { why, value, message } of refused) {
