@@ -189,9 +189,10 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     return this.#outbox.content;
   }
 
-  /** Puts back what was kept over a restart, before all else. To be called before `start`. */
+  /** Puts back what was kept over a restart, before all else that is not under way. */
   restore(kept: readonly KeptMessage[]): void {
     this.#outbox.restore(kept);
+    this.#courier?.pump();
   }
 
   /** @returns the round-trip time in milliseconds. @throws NotConnectedError saying why there is no session. */

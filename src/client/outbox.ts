@@ -99,20 +99,17 @@ export class Outbox {
     return delivered;
   }
 
-  /** Puts messages that were kept over a restart before all others. Nobody waits for their outcome. */
+  /** Puts messages that were kept over a restart before all that are not under way. Nobody waits for their outcome. */
   restore(kept: readonly KeptMessage[]): void {
     const ignore = (): void => undefined;
-    const acceptedAt = this.#clock.now();
-    // Their ids are not above those of messages that came since, as `confirm` goes by order of ids.
-    const entries = kept.map((each, i) => ({
-      ...each,
-      id: i - kept.length + 1,
-      acceptedAt,
-      resolve: ignore,
-      reject: ignore,
-    }));
-    this.#entries.unshift(...entries);
-    for (const { message } of entries) this.#bytes += message.length;
+    const waiting = this.#entries.splice(this.#handed);
+    // As old as the oldest that waits: `#expire` relies on the order.
+    const acceptedAt = waiting[0]?.acceptedAt ?? this.#clock.now();
+    for (const each of kept) {
+      this.#entries.push({ ...each, id: this.#nextId++, acceptedAt, resolve: ignore, reject: ignore });
+      this.#bytes += each.message.length;
+    }
+    for (const each of waiting) this.#entries.push(each);
     this.#changed();
   }
 
@@ -140,10 +137,10 @@ export class Outbox {
     this.#changed();
   }
 
-  /** All that was under way up to this id has arrived. */
+  /** All that was under way up to this message has arrived. */
   confirm(lastId: number): void {
-    const count = this.#entries.findIndex((entry, i) => entry.id > lastId || i >= this.#handed);
-    const confirmed = this.#remove(0, count < 0 ? this.#handed : count);
+    const last = this.#entries.findIndex(({ id }, i) => id === lastId && i < this.#handed);
+    const confirmed = this.#remove(0, last + 1);
     for (const entry of confirmed) entry.resolve();
     if (confirmed.length > 0) this.#changed();
   }
