@@ -1,5 +1,5 @@
 /** What an error of the engine means to the person at the editor: what happened, and what to do about it. */
-import { ArgumentError, type Protocol, type USMPError } from '../../src/index.js';
+import { ArgumentError, USMPError, type Protocol } from '../../src/index.js';
 import { SCALED } from './settings.js';
 import { say, type Translate, type Words } from './text.js';
 
@@ -18,6 +18,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   USMP_OUTBOX_CLOSED: 'USMP_OUTBOX_CLOSED',
   USMP_OUTBOX_FULL: 'USMP_OUTBOX_FULL',
   USMP_PSK_REJECTED: 'psk',
+  USMP_STORE_MEMORY: 'USMP_STORE_MEMORY',
+  USMP_STORE_UNKNOWN: 'USMP_STORE_UNKNOWN',
   USMP_TAG: 'session',
   USMP_UNREACHABLE: 'connect',
   USMP_WIRE_VERSION_1: 'USMP_WIRE_VERSION_1',
@@ -26,7 +28,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** Why, in a few words that fit under a node; of a setting, which one and what it has to be. */
 export function reasonFor(error: USMPError): Words {
   if (error instanceof ArgumentError && error.problem.kind !== 'unusable') return settingWords(error);
-  return { key: `reason.${error.code}`, values: { cause: causeOf(error) } };
+  const store = error instanceof StoreError ? error.store : '';
+  return { key: `reason.${error.code}`, values: { cause: causeOf(error), store } };
 }
 
 /** What to do about it; undefined when nobody can do anything. */
@@ -70,5 +73,15 @@ export class FlowError extends Error {
     cause?: unknown,
   ) {
     super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** The outbox is to be kept over a restart, but nothing is kept in this context store. */
+export class StoreError extends USMPError {
+  constructor(
+    code: 'USMP_STORE_MEMORY' | 'USMP_STORE_UNKNOWN',
+    readonly store: string,
+  ) {
+    super(store, { code, fault: 'local' });
   }
 }

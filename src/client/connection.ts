@@ -18,7 +18,7 @@ import {
 } from './connection-options.js';
 import { Courier } from './courier.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
-import { DELIVERIES, Outbox, type Delivery, type KeptMessage } from './outbox.js';
+import { DELIVERIES, Outbox, type Delivery, type KeptMessage, type OutboxLimits } from './outbox.js';
 import { USMPClient } from './usmp-client.js';
 
 export type ConnectionState =
@@ -182,6 +182,10 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
       }
       throw error;
     }
+  }
+
+  get outboxLimits(): OutboxLimits {
+    return this.#options.outbox;
   }
 
   /** What is in the outbox, for keeping it over a restart. */
