@@ -72,7 +72,7 @@ const table: readonly Row[] = [
     until: /set outbox \[\]/,
     logs: [
       /\[error\] .*the outbox in the context store bad cannot be read \(Error\)/,
-      /\[info\] .*the outbox in the context store bad has been read after all: 1 messages/,
+      /\[info\] .*the outbox in the context store bad has been read after all; messages kept there: 1/,
     ],
   },
   {
@@ -81,7 +81,7 @@ const table: readonly Row[] = [
     set: WORKS,
     receives: ['from the last run', 'new'],
     until: /set outbox \[\]/,
-    logs: [/\[error\] .*1 of the messages in the context store bad cannot be used/],
+    logs: [/\[error\] .*unusable messages in the context store bad: 1\./],
   },
 ];
 

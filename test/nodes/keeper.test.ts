@@ -471,7 +471,10 @@ describe('an outbox in a store that holds something else', () => {
     await clock.advance(SECOND);
     assert.deepEqual(handed, [{ at: 0, texts: ['a', 'b', 'c'] }]);
     assert.deepEqual(toldIn(told), ['0 s error.storeUnusable']);
-    assert.match(told[0]!.text, /^3 of the messages in the context store disk .* the key outbox-unusable/);
+    assert.match(
+      told[0]!.text,
+      /^unusable messages in the context store disk: 3\. .* the key outbox-unusable/,
+    );
     assert.deepEqual(store.content.get('outbox-unusable'), [...rubbish, stored('d')]);
     assert.deepEqual(store.texts, ['a', 'b', 'c']);
   });
