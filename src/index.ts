@@ -2,6 +2,7 @@
 export { DEFAULT_SUITE, SUITES, type Suite } from './crypto/aead.js';
 export { DEVELOPMENT_PSK, MIN_PSK_BYTES, parsePsk, PSK_FORMATS, type PskFormat } from './crypto/psk.js';
 export { deriveDeviceId } from './crypto/device-id.js';
+export { systemClock, type CancelTimer, type Clock } from './clock.js';
 export * from './errors.js';
 export { USMPClient } from './client/usmp-client.js';
 export {

@@ -1,5 +1,5 @@
 /** What an error of the engine means to the person at the editor: what happened, and what to do about it. */
-import { ArgumentError, type Protocol, type USMPError } from '../../src/index.js';
+import { ArgumentError, USMPError, type Protocol } from '../../src/index.js';
 import { SCALED } from './settings.js';
 import { say, type Translate, type Words } from './text.js';
 
@@ -23,6 +23,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   USMP_PSK_REJECTED: 'psk',
   USMP_REKEY_TOO_LATE: 'USMP_REKEY_TOO_LATE',
   USMP_SHORT_SESSIONS: 'USMP_SHORT_SESSIONS',
+  USMP_STORE_MEMORY: 'USMP_STORE_MEMORY',
+  USMP_STORE_UNKNOWN: 'USMP_STORE_UNKNOWN',
   USMP_TAG: 'session',
   USMP_UNREACHABLE: 'connect',
   USMP_WIRE_VERSION_1: 'USMP_WIRE_VERSION_1',
@@ -78,5 +80,12 @@ export class FlowError extends Error {
     cause?: unknown,
   ) {
     super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** The outbox is to be kept over a restart, but nothing is kept in this context store. */
+export class StoreError extends USMPError {
+  constructor(code: 'USMP_STORE_MEMORY' | 'USMP_STORE_UNKNOWN', store: string) {
+    super(store, { code, fault: 'local', values: { store } });
   }
 }

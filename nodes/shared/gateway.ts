@@ -64,7 +64,6 @@ export class Gateway {
   /** `loading`: the outbox of the last run is being read; `held`: a flow has asked to stay disconnected. */
   #wish: 'loading' | 'ready' | 'held' = 'ready';
   #startWhenLoaded = false;
-  #loaded: Promise<void> = Promise.resolve();
   #stopTimer: NodeJS.Timeout | undefined;
   #statusTimer: NodeJS.Timeout | undefined;
   #shown: string | undefined;
@@ -78,16 +77,20 @@ export class Gateway {
     this.#autoConnect = autoConnect;
     if (connection instanceof USMPError) return;
     if (store !== '') {
-      const failed = (error: unknown): void =>
-        this.#node.error(t('error.store', { store, reason: String(error) }));
-      const keeper = new Keeper(node, store, () => connection.undelivered, failed);
+      const keeper = new Keeper({
+        context: node.context(),
+        store,
+        limits: connection.outboxLimits,
+        content: () => connection.undelivered,
+        onKept: (kept) => connection.restore(kept),
+        tell: (level, words) => node[level](say(t, words)),
+      });
       this.#keeper = keeper;
       this.#wish = 'loading';
-      this.#loaded = keeper.load().then((kept) => {
-        connection.restore(kept);
+      connection.on('outbox', () => keeper.changed());
+      void keeper.load().then(() => {
         if (this.#wish === 'loading') this.#wish = 'ready';
         if (this.#startWhenLoaded) this.#start();
-        connection.on('outbox', () => keeper.changed());
       });
     }
     connection.on('state', (state) => this.#onState(state));
@@ -171,9 +174,8 @@ export class Gateway {
     this.#wish = 'held';
     if (this.#connection instanceof USMPError) return;
     await this.#stop();
-    await this.#loaded; // what is not read yet must not be written over
-    await this.#keeper?.flush();
-    await this.#connection.close(this.#keeper ? 'kept' : undefined);
+    const outcome = await this.#keeper?.close();
+    await this.#connection.close(outcome === 'kept' ? 'kept' : undefined);
   }
 
   async #stop(): Promise<void> {

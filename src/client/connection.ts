@@ -18,7 +18,14 @@ import {
 import { Courier, type Carrier } from './courier.js';
 import { Holder } from './holder.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
-import { DELIVERIES, Outbox, type Delivery, type KeptMessage, type Outcome } from './outbox.js';
+import {
+  DELIVERIES,
+  Outbox,
+  type Delivery,
+  type KeptMessage,
+  type Outcome,
+  type OutboxLimits,
+} from './outbox.js';
 import { Redial, type ConnectionState } from './redial.js';
 import { USMPClient } from './usmp-client.js';
 
@@ -213,6 +220,10 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   /** Hands out the messages that wait; those that nobody listens for count as unclaimed. */
   release(): void {
     this.#holder.release();
+  }
+
+  get outboxLimits(): OutboxLimits {
+    return this.#options.outbox;
   }
 
   /** What is in the outbox, for keeping it over a restart. */

@@ -128,7 +128,7 @@ export class Outbox {
     return outcome;
   }
 
-  /** Puts messages that were kept over a restart before all others. Nobody waits for their outcome. */
+  /** Puts messages that were kept over a restart before all that are not under way. Nobody waits for their outcome. */
   restore(kept: readonly KeptMessage[]): void {
     const ignore = (): void => undefined;
     // Never younger than what waits behind them, so that the first is always the oldest.
@@ -145,8 +145,12 @@ export class Outbox {
 
   /** Puts what another outbox has released before all that is not under way, however full this one is. */
   takeOver(pending: readonly Pending[]): void {
-    this.#entries.splice(this.#handed, 0, ...pending.map((each) => ({ ...each, no: 0 })));
-    for (const { message } of pending) this.#bytes += message.length;
+    const waiting = this.#entries.splice(this.#handed);
+    for (const each of pending) {
+      this.#entries.push({ ...each, no: 0 });
+      this.#bytes += each.message.length;
+    }
+    for (const each of waiting) this.#entries.push(each);
     this.#changed();
   }
 
