@@ -2,9 +2,8 @@
 import { checkChoice, checkHost, checkInteger, checkPort, checkSeconds } from '../check.js';
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
-import { toPsk } from '../crypto/psk.js';
 import { systemRandom, type Random } from '../crypto/random.js';
-import { Secret } from '../crypto/secret.js';
+import { Secret, toPsk } from '../crypto/secret.js';
 import { ArgumentError } from '../errors.js';
 import { PROTOCOLS, type Protocol } from '../peer/peer.js';
 import { formatDeviceId, toDeviceId } from '../wire/device-id.js';
