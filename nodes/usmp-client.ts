@@ -6,6 +6,7 @@ import { blankDeviceId, deviceIdEndpoint } from './shared/device-id.js';
 import { reasonFor } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
 import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/settings.js';
+import { storesOf } from './shared/stores.js';
 import { testConnection } from './shared/test-connection.js';
 import { say, translator } from './shared/text.js';
 
@@ -62,4 +63,7 @@ export = function (RED: NodeAPI): void {
     RED.auth.needsPermission('usmp-client.write'),
     testConnection(RED),
   );
+  RED.httpAdmin.get('/usmp/stores', RED.auth.needsPermission('usmp-client.read'), (_request, response) => {
+    response.json(storesOf((RED.settings as { contextStorage?: unknown }).contextStorage));
+  });
 };

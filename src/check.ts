@@ -1,21 +1,37 @@
 /** Checks of options at the door: each error names the field, what was expected and what came. */
 import { ArgumentError } from './errors.js';
 
+export const MAX_PORT = 65_535;
+export const DAY_SECONDS = 86_400;
+
 function show(value: unknown): string {
   if (typeof value === 'string') return `"${value}"`;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value;
 }
 
+/** What a host cannot be, and how it is called; anything else may be a name for the resolver. */
+const NO_HOST: readonly { readonly kind: string; readonly pattern: RegExp }[] = [
+  { kind: 'hostMissing', pattern: /^$/ },
+  { kind: 'hostSpace', pattern: /\s/ },
+  { kind: 'hostScheme', pattern: /\// },
+  // No IPv6 address has a single colon; one that is left in its brackets has something behind them.
+  { kind: 'hostPort', pattern: /^[^:]*:[^:]*$|[[\]]/ },
+  { kind: 'host', pattern: /\p{Cc}/u },
+];
+
+/** @returns the host, an IPv6 address without the brackets that it may be written in. */
 export function checkHost(field: string, value: unknown): string {
-  // Anything but white space and control characters may be a name for the resolver.
-  if (typeof value === 'string' && value !== '' && !/[\s\p{Cc}/]/u.test(value)) return value;
-  throw new ArgumentError(field, `expected a host name or an IP address, got ${show(value)}`, {
-    kind: 'host',
-  });
+  const refuse = (kind: string, got: string): never => {
+    throw new ArgumentError(field, `expected a host name or an IP address, got ${got}`, { kind });
+  };
+  if (typeof value !== 'string') return refuse('host', show(value));
+  const host = value.replace(/^\[([^[\]]*:[^[\]]*)\]$/, '$1');
+  const objection = NO_HOST.find(({ pattern }) => pattern.test(host));
+  return objection ? refuse(objection.kind, `text of ${value.length} characters`) : host;
 }
 
 export function checkPort(field: string, value: unknown, lowest = 1): number {
-  return checkInteger(field, value, lowest, 65_535);
+  return checkInteger(field, value, lowest, MAX_PORT);
 }
 
 export function checkInteger(field: string, value: unknown, min: number, max: number): number {
@@ -25,7 +41,7 @@ export function checkInteger(field: string, value: unknown, min: number, max: nu
 }
 
 /** A number of seconds, to milliseconds. */
-export function checkSeconds(field: string, value: unknown, { min = 0, max = 86_400 } = {}): number {
+export function checkSeconds(field: string, value: unknown, { min = 0, max = DAY_SECONDS } = {}): number {
   if (typeof value === 'number' && value >= min && value <= max) return value * 1000;
   const message = `expected a number of seconds from ${min} to ${max}, got ${show(value)}`;
   throw new ArgumentError(field, message, { kind: 'number', values: { min, max } });

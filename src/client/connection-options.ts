@@ -2,6 +2,7 @@
 import { checkInteger, checkSeconds } from '../check.js';
 import type { Backoff } from './backoff.js';
 import type { RekeyPolicy } from './courier.js';
+import { LIMITS } from './limits.js';
 import type { ClientOptions } from './options.js';
 import type { OutboxLimits } from './outbox.js';
 
@@ -30,25 +31,27 @@ export interface CheckedConnectionOptions {
   readonly rekey: RekeyPolicy;
 }
 
-const YEAR_SECONDS = 366 * 86_400;
-
 /** @throws ArgumentError naming the field. */
 export function checkConnectionOptions(options: ConnectionOptions): CheckedConnectionOptions {
-  const firstMs = checkSeconds('retryMin', options.retryMin ?? 2, { min: 0.1 });
+  const seconds = (name: keyof typeof LIMITS, standard: number): number =>
+    checkSeconds(name, options[name] ?? standard, LIMITS[name]);
+  const whole = (name: keyof typeof LIMITS, standard: number): number =>
+    checkInteger(name, options[name] ?? standard, LIMITS[name].min, LIMITS[name].max);
+  const firstMs = seconds('retryMin', 2);
   return {
     backoff: {
       firstMs,
-      maxMs: Math.max(firstMs, checkSeconds('retryMax', options.retryMax ?? 60)),
-      jitter: checkInteger('retryJitter', options.retryJitter ?? 20, 0, 100) / 100,
+      maxMs: Math.max(firstMs, seconds('retryMax', 60)),
+      jitter: whole('retryJitter', 20) / 100,
     },
     outbox: {
-      maxCount: checkInteger('outboxCount', options.outboxCount ?? 1_000, 1, 1_000_000),
-      maxBytes: checkInteger('outboxBytes', options.outboxBytes ?? 2 ** 20, 1, 2 ** 30),
-      maxAgeMs: checkSeconds('outboxAge', options.outboxAge ?? 0, { max: YEAR_SECONDS }),
+      maxCount: whole('outboxCount', 1_000),
+      maxBytes: whole('outboxBytes', 2 ** 20),
+      maxAgeMs: seconds('outboxAge', 0),
     },
     rekey: {
-      afterMs: checkSeconds('rekeyAfter', options.rekeyAfter ?? 0, { max: YEAR_SECONDS }),
-      afterFrames: checkInteger('rekeyFrames', options.rekeyFrames ?? 0, 0, 2 ** 31),
+      afterMs: seconds('rekeyAfter', 0),
+      afterFrames: whole('rekeyFrames', 0),
     },
   };
 }

@@ -2,15 +2,15 @@
 import { checkChoice, checkHost, checkPort, checkSeconds } from '../check.js';
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
-import { toPsk } from '../crypto/psk.js';
+import { toPsk, type Secret } from '../crypto/secret.js';
 import { systemRandom, type Random } from '../crypto/random.js';
-import type { Secret } from '../crypto/secret.js';
 import { dialTcp } from '../link/tcp.js';
 import type { Dial } from '../link/transport.js';
 import { dialUdp } from '../link/udp.js';
 import { PROTOCOLS, type Protocol } from '../peer/peer.js';
 import { DEVICE_ID_BYTES } from '../wire/constants.js';
 import { toDeviceId } from '../wire/device-id.js';
+import { LIMITS } from './limits.js';
 
 export const DEFAULT_PORT = 9000;
 
@@ -63,9 +63,6 @@ export interface CheckedClientOptions {
   readonly pongTimeoutMs: number;
 }
 
-/** These limits cannot be turned off: an attempt has to end. */
-const LIMIT = { min: 0.1 };
-
 /** @throws ArgumentError naming the field. */
 export function checkClientOptions(options: ClientOptions, random: Random): CheckedClientOptions {
   return {
@@ -74,10 +71,10 @@ export function checkClientOptions(options: ClientOptions, random: Random): Chec
     protocol: checkChoice('protocol', options.protocol ?? 'tcp', PROTOCOLS),
     suite: checkChoice('suite', options.suite ?? DEFAULT_SUITE, SUITES),
     deviceId: options.deviceId === undefined ? random(DEVICE_ID_BYTES) : toDeviceId(options.deviceId),
-    connectMs: checkSeconds('connectTimeout', options.connectTimeout ?? 10, LIMIT),
-    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10, LIMIT),
-    keepaliveMs: checkSeconds('keepalive', options.keepalive ?? 30),
-    pongTimeoutMs: checkSeconds('pongTimeout', options.pongTimeout ?? 10),
+    connectMs: checkSeconds('connectTimeout', options.connectTimeout ?? 10, LIMITS.connectTimeout),
+    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10, LIMITS.handshakeTimeout),
+    keepaliveMs: checkSeconds('keepalive', options.keepalive ?? 30, LIMITS.keepalive),
+    pongTimeoutMs: checkSeconds('pongTimeout', options.pongTimeout ?? 10, LIMITS.pongTimeout),
     psk: toPsk(options.psk),
   };
 }

@@ -3,6 +3,9 @@
  * JavaScript allows: the one copy held here is overwritten; copies that the runtime made are out of reach.
  */
 import { inspect } from 'node:util';
+import { isBytes } from '../check.js';
+import { ArgumentError } from '../errors.js';
+import { longEnough } from './psk.js';
 
 export class Secret {
   readonly #bytes: Uint8Array;
@@ -32,4 +35,16 @@ export class Secret {
   [inspect.custom](): string {
     return '[secret]';
   }
+}
+
+/**
+ * @param psk the key's bytes, or text that stands for its UTF-8 bytes.
+ * @returns a copy in a holder that nothing prints.
+ * @throws ArgumentError naming `psk` when it is missing or under 16 bytes; the message never shows it.
+ */
+export function toPsk(psk: unknown): Secret {
+  if (typeof psk !== 'string' && !isBytes(psk)) {
+    throw new ArgumentError('psk', `expected a string or bytes, got ${psk === null ? 'null' : typeof psk}`);
+  }
+  return new Secret(longEnough(typeof psk === 'string' ? new TextEncoder().encode(psk) : psk));
 }

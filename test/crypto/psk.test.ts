@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { ArgumentError } from '../../src/errors.js';
-import { DEVELOPMENT_PSK, parsePsk, toPsk, type PskFormat } from '../../src/crypto/psk.js';
+import { DEVELOPMENT_PSK, parsePsk, pskHint, type PskFormat, type PskHint } from '../../src/crypto/psk.js';
+import { toPsk } from '../../src/crypto/secret.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { ascii, hex } from '../support/hex.js';
 
@@ -77,6 +79,11 @@ describe('parsePsk', () => {
     { format: 'base64', typed: 'ABEiM0RVZneImaq7zN3u/w==', bytes: KEY },
     { format: 'base64', typed: 'ABEiM0RVZneImaq7zN3u/w', bytes: KEY },
     { format: 'base64', typed: ' ABEiM0RVZneImaq7zN3u_w==\n', bytes: KEY },
+    { format: 'text', typed: `hex:${KEY}`, bytes: KEY },
+    { format: 'text', typed: ` hex: ${KEY.toUpperCase()}\n`, bytes: KEY },
+    { format: 'hex', typed: `hex:${KEY}`, bytes: KEY },
+    { format: 'base64', typed: `hex:${KEY}`, bytes: KEY },
+    { format: 'text', typed: `HEX:${KEY}`, bytes: toHex(ascii(`HEX:${KEY}`)) },
   ];
   for (const { format, typed, bytes } of read) {
     it(`reads ${JSON.stringify(typed)} as ${format}`, () => {
@@ -87,6 +94,9 @@ describe('parsePsk', () => {
   const refused: { why: string; format: PskFormat; typed: string; message: RegExp }[] = [
     { why: 'nothing typed', format: 'text', typed: '', message: /not set/ },
     { why: 'nothing typed', format: 'hex', typed: '', message: /not set/ },
+    { why: 'only white space', format: 'text', typed: ' '.repeat(20), message: /only white space/ },
+    { why: 'words behind hex:', format: 'text', typed: 'hex:correct horse', message: /pairs of hex digits/ },
+    { why: 'too few digits behind hex:', format: 'text', typed: 'hex:00112233', message: /4 bytes/ },
     { why: 'short text', format: 'text', typed: 'hunter2 hunter2', message: /15 bytes/ },
     { why: 'fifteen bytes in hex', format: 'hex', typed: KEY.slice(2), message: /15 bytes/ },
     { why: 'half a pair', format: 'hex', typed: `${KEY}0`, message: /pairs of hex digits/ },
@@ -127,5 +137,62 @@ describe('parsePsk', () => {
     const error = refusal(() => parsePsk(KEY, 'rot13' as PskFormat), KEY);
     assert.equal(error.field, 'pskFormat');
     assert.match(error.message, /text, hex, base64/);
+  });
+
+  it('reads base64 of any length, and of its form for addresses', () => {
+    for (let size = 16; size < 80; size++) {
+      const bytes = randomBytes(size);
+      for (const encoding of ['base64', 'base64url'] as const) {
+        assert.deepEqual(Buffer.from(parsePsk(bytes.toString(encoding), 'base64')), bytes);
+      }
+    }
+  });
+});
+
+describe('pskHint', () => {
+  const HEX_32 = 'c0ffee'.repeat(10) + '0123';
+  const BASE64_32 = 'mK7x9Qw1Zr3tYv5bNc8dLg0hJp2sFk4uEi6oAa+/TqM=';
+  const table: { typed: string; format: PskFormat; hint: PskHint | undefined }[] = [
+    { format: 'text', typed: KEY, hint: 'hex' },
+    { format: 'text', typed: HEX_32, hint: 'hex' },
+    { format: 'text', typed: HEX_32.toUpperCase(), hint: 'hex' },
+    { format: 'text', typed: '00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff', hint: 'hex' },
+    { format: 'text', typed: `${HEX_32}\n`, hint: 'hex' },
+    { format: 'base64', typed: HEX_32, hint: 'hex' },
+    { format: 'hex', typed: HEX_32, hint: undefined },
+    { format: 'text', typed: KEY.slice(2), hint: undefined },
+    { format: 'text', typed: `hex:${HEX_32}`, hint: undefined },
+    { format: 'text', typed: BASE64_32, hint: 'base64' },
+    { format: 'text', typed: BASE64_32.replace('=', ''), hint: 'base64' },
+    { format: 'text', typed: BASE64_32.replace('+', '-').replace('/', '_'), hint: 'base64' },
+    { format: 'text', typed: 'ABEiM0RVZneImaq7zN3u/w==', hint: 'base64' },
+    { format: 'hex', typed: BASE64_32, hint: 'base64' },
+    { format: 'base64', typed: BASE64_32, hint: undefined },
+    { format: 'text', typed: 'correcthorsebatterystapler', hint: undefined },
+    { format: 'text', typed: 'CorrectHorseBatteryStaple1', hint: undefined },
+    { format: 'text', typed: 'correct horse battery', hint: undefined },
+    { format: 'text', typed: 'correct horse battery\n', hint: 'newline' },
+    { format: 'text', typed: 'correct horse battery\r\n', hint: 'newline' },
+    { format: 'text', typed: 'correct horse battery ', hint: 'space' },
+    { format: 'text', typed: ' correct horse battery', hint: 'space' },
+    { format: 'hex', typed: ` ${KEY}\n`, hint: undefined },
+    { format: 'base64', typed: `${BASE64_32}\n`, hint: undefined },
+    { format: 'text', typed: '', hint: undefined },
+  ];
+  for (const { typed, format, hint } of table) {
+    it(`says ${hint ?? 'nothing'} of ${JSON.stringify(typed)} as ${format}`, () => {
+      assert.equal(pskHint(typed, format), hint);
+    });
+  }
+
+  it('finds every random key that was written in the wrong format', () => {
+    for (let i = 0; i < 500; i++) {
+      const bytes = randomBytes(32);
+      assert.equal(pskHint(bytes.toString('hex'), 'text'), 'hex');
+      const base64 = bytes.toString('base64');
+      if (/[a-z]/.test(base64) && /[A-Z]/.test(base64) && /[0-9]/.test(base64)) {
+        assert.equal(pskHint(base64, 'text'), 'base64', base64);
+      }
+    }
   });
 });

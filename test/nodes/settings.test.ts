@@ -74,7 +74,7 @@ describe('usmp-client', () => {
     ],
     ['a bad port', { port: '99999' }, PSK, 'Port: needs a whole number from 1 to 65535'],
     ['a port that is no number', { port: 'http' }, PSK, 'Port: needs a number'],
-    ['no host', { host: '' }, PSK, 'Host: needs a host name or an IP address'],
+    ['no host', { host: '' }, PSK, "Host: the gateway's name or address is missing"],
     [
       'a bad device id',
       { deviceId: '12:34' },

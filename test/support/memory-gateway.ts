@@ -4,8 +4,7 @@
  */
 import type { Clock } from '../../src/clock.js';
 import { systemRandom } from '../../src/crypto/random.js';
-import { toPsk } from '../../src/crypto/psk.js';
-import { Secret } from '../../src/crypto/secret.js';
+import { Secret, toPsk } from '../../src/crypto/secret.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import type { Dial, Transport, TransportHandlers } from '../../src/link/transport.js';
 import { Channel } from '../../src/peer/channel.js';

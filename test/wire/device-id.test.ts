@@ -6,8 +6,12 @@ import { hex } from '../support/hex.js';
 const ID = hex('a4cf1200000b');
 
 describe('toDeviceId', () => {
-  for (const written of ['a4:cf:12:00:00:0b', 'A4:CF:12:00:00:0B', 'a4-cf-12-00-00-0b', 'a4cf1200000b']) {
-    it(`reads ${written}`, () => {
+  const notations = [
+    ...['a4:cf:12:00:00:0b', 'A4:CF:12:00:00:0B', 'a4-cf-12-00-00-0b', 'A4-CF-12-00-00-0B', 'a4cf1200000b'],
+    ...['A4CF1200000B', 'a4cf.1200.000b', 'a4 cf 12 00 00 0b', ' a4:cf:12:00:00:0b', 'a4:cf:12:00:00:0b\n'],
+  ];
+  for (const written of notations) {
+    it(`reads ${JSON.stringify(written)}`, () => {
       assert.deepEqual(toDeviceId(written), ID);
     });
   }
@@ -32,7 +36,9 @@ describe('toDeviceId', () => {
     { why: 'a digit alone', value: 'a4:cf:12:0:00:01' },
     { why: 'two colons', value: 'a4::cf:12:00:00:01' },
     { why: 'a colon at the end', value: 'a4:cf:12:00:00:01:' },
-    { why: 'white space', value: ' a4:cf:12:00:00:01' },
+    { why: 'two spaces', value: 'a4  cf 12 00 00 01' },
+    { why: 'a dot between pairs', value: 'a4.cf.12.00.00.01' },
+    { why: 'a dot too few', value: 'a4cf.12000001' },
     { why: 'five bytes', value: new Uint8Array(5) },
     { why: 'seven bytes', value: new Uint8Array(7) },
     { why: 'six elements that are wider', value: new Uint16Array(6) },
@@ -46,6 +52,10 @@ describe('toDeviceId', () => {
       assert.throws(() => toDeviceId(value), { name: 'ArgumentError', field: 'deviceId', fault: 'local' });
     });
   }
+
+  it('does not repeat a text that it refuses, which could be a key', () => {
+    assert.throws(() => toDeviceId('hunter2hunter2hunter2'), /got text of 21 characters$/);
+  });
 });
 
 describe('formatDeviceId', () => {
