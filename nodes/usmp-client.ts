@@ -3,10 +3,11 @@ import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
 import type { UsmpClientNode } from './shared/client-node.js';
 import { blankDeviceId, deviceIdEndpoint } from './shared/device-id.js';
-import { reasonFor } from './shared/explain.js';
+import { explain, reasonFor, StoreError } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
+import { livesOf } from './shared/lives.js';
 import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/settings.js';
-import { storesOf } from './shared/stores.js';
+import { persists, storesOf } from './shared/stores.js';
 import { testConnection } from './shared/test-connection.js';
 import { say, translator } from './shared/text.js';
 
@@ -22,15 +23,21 @@ interface UsmpClientCredentials {
 
 export = function (RED: NodeAPI): void {
   const t = translator(RED);
+  const lives = livesOf(RED);
 
   function UsmpClient(this: UsmpClientNode, def: UsmpClientDef): void {
     RED.nodes.createNode(this, def);
     const { psk: stored } = this.credentials as UsmpClientCredentials;
+    const inherited = lives.take(this.id);
     let connection: USMPConnection | USMPError;
     try {
       const { pskFormat, ...settings } = gatewaySettings(def, { deviceId: blankDeviceId(RED, this.id) });
       const { psk, hint } = readPsk(stored, pskFormat);
-      connection = new USMPConnection({ ...settings, psk });
+      const options = { ...settings, psk };
+      // A session need not notice that its node was made anew.
+      connection = inherited?.connection.isAlike(options)
+        ? inherited.connection
+        : new USMPConnection(options);
       this.pskPurpose = pskPurpose(connection.client, pskFormat);
       if (hint) this.warn(say(t, hint));
     } catch (error) {
@@ -38,16 +45,26 @@ export = function (RED: NodeAPI): void {
       connection = error;
       this.error(say(t, reasonFor(error)));
     }
-    this.gateway = new Gateway({
-      node: this,
-      t,
-      connection,
-      autoConnect: def.autoConnect !== false,
-      store: def.outboxStore ?? '',
+    const store = storeOf(def.outboxStore ?? '');
+    if (typeof store !== 'string') this.error(explain(t, store, undefined));
+    const autoConnect = def.autoConnect !== false;
+    this.gateway = new Gateway({ node: this, t, lives, inherited, connection, autoConnect, store });
+    this.on('close', (removed: boolean, done: () => void) => {
+      void this.gateway.close(removed).then(done);
     });
-    this.on('close', (done: () => void) => {
-      void this.gateway.close().then(done);
-    });
+  }
+
+  /** The context store, or why it keeps nothing over a restart. */
+  function storeOf(name: string): string | StoreError {
+    if (name === '') return name;
+    switch (persists((RED.settings as { contextStorage?: unknown }).contextStorage, name)) {
+      case 'yes':
+        return name;
+      case 'no':
+        return new StoreError('USMP_STORE_MEMORY', name);
+      case 'unknown-name':
+        return new StoreError('USMP_STORE_UNKNOWN', name);
+    }
   }
 
   RED.nodes.registerType<UsmpClientNode, UsmpClientDef, object, UsmpClientCredentials>(

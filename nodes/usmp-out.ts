@@ -5,6 +5,8 @@ import { DELIVERIES, MAX_MESSAGE_BYTES } from '../src/index.js';
 import { useGateway } from './shared/client-node.js';
 import { FlowError } from './shared/explain.js';
 import { OFFLINE, type Gateway } from './shared/gateway.js';
+import { livesOf } from './shared/lives.js';
+import { Teller } from './shared/outcome.js';
 import { encodePayload, UnsendableError } from './shared/payload.js';
 import { translator } from './shared/text.js';
 
@@ -60,8 +62,10 @@ export = function (RED: NodeAPI): void {
     const delivery = DELIVERIES.find((each) => each === def.delivery) ?? 'confirmed';
     const offline = OFFLINE.find((each) => each === def.offline) ?? 'queue';
     const gateway = useGateway(RED, this, def.client, {}, t);
+    const teller = new Teller(RED, this, livesOf(RED), t);
 
-    const handle = async (msg: UsmpOutMessage): Promise<void> => {
+    /** @returns whether the message is only kept, to be sent after a restart: then nothing more is heard of it here. */
+    const handle = async (msg: UsmpOutMessage): Promise<boolean> => {
       if (!gateway) throw new FlowError(t('error.noClient'), 'USMP_NOT_CONNECTED');
       if (msg.action) {
         const action = typeof msg.action === 'string' ? ACTIONS.get(msg.action) : undefined;
@@ -70,13 +74,22 @@ export = function (RED: NodeAPI): void {
           throw new FlowError(t('error.badAction', { actions }), 'USMP_ARGUMENT');
         }
         await action(gateway, msg);
-        return;
+        return false;
       }
-      if (!('payload' in msg)) return;
-      await gateway.send(bytesOf(msg.payload), offline, delivery);
+      if (!('payload' in msg)) return false;
+      return (await gateway.send(bytesOf(msg.payload), offline, delivery)) === 'kept';
     };
     this.on('input', (msg, _send, done) => {
-      handle(msg).then(() => done(), done);
+      if (teller.completes(msg)) {
+        done();
+        return;
+      }
+      handle(msg).then(
+        (isKept) => {
+          if (!isKept) teller.tell(msg, done);
+        },
+        (error: unknown) => teller.tell(msg, done, error as Error),
+      );
     });
   }
 

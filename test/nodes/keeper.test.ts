@@ -1,8 +1,10 @@
 /** The outbox in context stores of every kind of misbehaviour. */
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import type { Node } from 'node-red';
 import { explain, StoreError } from '../../nodes/shared/explain.js';
 import { Gateway } from '../../nodes/shared/gateway.js';
+import { Lives } from '../../nodes/shared/lives.js';
 import { Keeper, type Context } from '../../nodes/shared/keeper.js';
 import { say } from '../../nodes/shared/text.js';
 import { USMPConnection, type KeptMessage } from '../../src/index.js';
@@ -735,10 +737,14 @@ describe('the outbox of a gateway, in a slow store', () => {
   const open = (store: SlowStore): Gateway =>
     new Gateway({
       node: {
+        id: 'gw',
         context: () => store.context,
         error: (text: string) => errors.push(text),
+        log: () => undefined,
       } as unknown as Node,
       t: (key) => key,
+      lives: new Lives(new EventEmitter()),
+      inherited: undefined,
       connection: new USMPConnection({ host: '127.0.0.1', psk: 'a key for the tests, long enough' }),
       autoConnect: false,
       store: 'disk',
@@ -748,7 +754,7 @@ describe('the outbox of a gateway, in a slow store', () => {
   it('is left as it was when the node closes before it has been read', async () => {
     const store = new SlowStore([stored('from the last run')]);
     const gateway = open(store);
-    const closed = gateway.close();
+    const closed = gateway.close(false);
     store.answer();
     await closed;
     assert.deepEqual(store.content, [stored('from the last run')]);
@@ -758,7 +764,7 @@ describe('the outbox of a gateway, in a slow store', () => {
     const store = new SlowStore([stored('from the last run')]);
     const gateway = open(store);
     const sent = gateway.send(Buffer.from('new'), 'queue', 'confirmed');
-    const closed = gateway.close();
+    const closed = gateway.close(false);
     store.answer();
     await closed;
     await sent;
@@ -769,7 +775,7 @@ describe('the outbox of a gateway, in a slow store', () => {
     const store = new SlowStore([stored('from the last run')]);
     const gateway = open(store);
     store.answer(new Error('no such disk'));
-    await gateway.close();
+    await gateway.close(false);
     assert.deepEqual([store.content, errors], [[stored('from the last run')], ['error.storeRead']]);
   });
 });
