@@ -2,6 +2,7 @@
  * The pre-shared key as people write it, and the check that it is long enough (protocol §2). Runs in a browser too: the
  * dialogs judge a key by what is here.
  */
+import { show } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { fromHex } from '../wire/bytes.js';
 
@@ -57,6 +58,7 @@ function fromBase64(digits: string): Uint8Array {
  * @throws ArgumentError naming `psk`.
  */
 export function parsePsk(typed: string, format: PskFormat): Uint8Array {
+  if (typeof typed !== 'string') throw new ArgumentError('psk', `expected text, got ${show(typed)}`);
   if (typed === '') throw new ArgumentError('psk', 'the pre-shared key is not set', { kind: 'pskMissing' });
   switch (hasHexPrefix(typed) ? 'hex' : format) {
     case 'text':

@@ -3,7 +3,7 @@
  * JavaScript allows: the one copy held here is overwritten; copies that the runtime made are out of reach.
  */
 import { inspect } from 'node:util';
-import { isBytes } from '../check.js';
+import { isBytes, show } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { longEnough } from './psk.js';
 
@@ -44,7 +44,7 @@ export class Secret {
  */
 export function toPsk(psk: unknown): Secret {
   if (typeof psk !== 'string' && !isBytes(psk)) {
-    throw new ArgumentError('psk', `expected a string or bytes, got ${psk === null ? 'null' : typeof psk}`);
+    throw new ArgumentError('psk', `expected a string or bytes, got ${show(psk)}`);
   }
   return new Secret(longEnough(typeof psk === 'string' ? new TextEncoder().encode(psk) : psk));
 }

@@ -1,6 +1,6 @@
 /** What a client and a server's session offer alike: messages out and in, PING, REKEY (protocol §6). */
 import { EventEmitter } from 'node:events';
-import { checkSeconds, toBytes } from '../check.js';
+import { checkOptions, checkSeconds, toBytes } from '../check.js';
 import { ConnectionClosedError, NotConnectedError, type USMPError } from '../errors.js';
 import type { Channel, ChannelHooks, News } from './channel.js';
 import { guarded } from './guarded.js';
@@ -78,9 +78,10 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    * and all that had arrived was received, NotConnectedError when it was never open.
    */
   async recv(options: { timeout?: number } = {}): Promise<Buffer> {
+    const { timeout = 0 } = checkOptions('options', options);
     const channel = this.lastChannel();
     if (!channel) throw new NotConnectedError();
-    return channel.inbox.take(checkSeconds('timeout', options.timeout ?? 0, { max: MAX_TIMEOUT }));
+    return channel.inbox.take(checkSeconds('timeout', timeout, { max: MAX_TIMEOUT }));
   }
 
   /**
@@ -99,7 +100,8 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    * @throws USMPError `USMP_REKEY_TOO_LATE` over UDP after 63 frames: open a new session for new keys;
    * `USMP_REKEY_PENDING` while a change of keys is under way.
    */
-  async rekey({ force = false }: { force?: boolean } = {}): Promise<void> {
+  async rekey(options: { force?: boolean } = {}): Promise<void> {
+    const { force = false } = checkOptions('options', options);
     await this.openChannel().rekey(force);
   }
 

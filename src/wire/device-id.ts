@@ -1,5 +1,5 @@
 /** The 6-byte device id, usually a MAC address (protocol §2). */
-import { isBytes } from '../check.js';
+import { isBytes, show } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { fromHex, hexPair } from './bytes.js';
 import { DEVICE_ID_BYTES } from './constants.js';
@@ -20,12 +20,11 @@ export function toDeviceId(deviceId: unknown): Uint8Array {
   if (typeof deviceId === 'string' && WRITTEN.test(deviceId.trim())) {
     return fromHex(deviceId.replace(/[^0-9a-f]/gi, ''));
   }
-  const got = typeof deviceId === 'string' ? `text of ${deviceId.length} characters` : typeof deviceId;
-  const message = `expected 12 hex digits such as a4:cf:12:00:00:01, got ${got}`;
+  const message = `expected 12 hex digits such as a4:cf:12:00:00:01, got ${show(deviceId)}`;
   throw new ArgumentError('deviceId', message, { kind: 'deviceId' });
 }
 
-/** As `aa:bb:cc:dd:ee:ff`. */
-export function formatDeviceId(deviceId: Uint8Array): string {
-  return Array.from(deviceId, hexPair).join(':');
+/** As `aa:bb:cc:dd:ee:ff`, from any notation. @throws ArgumentError naming `deviceId`. */
+export function formatDeviceId(deviceId: Uint8Array | string): string {
+  return Array.from(toDeviceId(deviceId), hexPair).join(':');
 }

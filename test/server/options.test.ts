@@ -108,7 +108,7 @@ describe('the options of a server', () => {
 
   it('are refused when the map of keys has something else than a device id', () => {
     for (const psk of [new Map([['device one', KEY_1]]), { 'a4:cf': KEY_1 }, [KEY_1]]) {
-      assert.throws(() => check({ psk }), { name: 'ArgumentError', field: 'deviceId' });
+      assert.throws(() => check({ psk }), { name: 'ArgumentError', field: 'psk' });
     }
   });
 
