@@ -256,7 +256,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
 
   /**
    * Changes the session's keys as soon as nothing is under way. Over UDP, after more than 63 frames, a new session is
-   * opened for that (protocol §3.8). Settles when the new keys are in use. @throws as `ping` and `connect`.
+   * opened for that (protocol §3.9). Settles when the new keys are in use. @throws as `ping` and `connect`.
    */
   async rekey(): Promise<void> {
     await this.#running().rekey();

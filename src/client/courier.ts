@@ -88,7 +88,7 @@ export class Courier {
 
   /**
    * The gateway has changed the keys over UDP: what has no receipt yet may have been acknowledged and thrown away
-   * (protocol §3.8), so all of it is sent again.
+   * (protocol §3.9), so all of it is sent again.
    */
   keysChanged(): void {
     this.#framesUnderKey = 0;

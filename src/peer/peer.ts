@@ -238,7 +238,7 @@ export class Peer {
   /**
    * Queues a REKEY behind all messages so far. Its outcome is a `sent` event, which over UDP comes when the new keys
    * have proven themselves, a `refused` event, or `closed`.
-   * @param force over UDP, also after 63 frames (protocol §3.8).
+   * @param force over UDP, also after 63 frames (protocol §3.9).
    */
   rekey(now: number, force = false): Ticket {
     if (this.#state.at === 'established') {

@@ -12,7 +12,7 @@ export type Unit =
   | { readonly kind: 'message'; readonly ticket: Ticket; readonly data: Uint8Array }
   /** Those who ask while it waits share it: it proves the same to all of them. */
   | { readonly kind: 'ping'; readonly tickets: Ticket[] }
-  /** `force`: also where the reference would lose what follows (protocol §3.8). */
+  /** `force`: also where the reference would lose what follows (protocol §3.9). */
   | { readonly kind: 'rekey'; readonly ticket: Ticket; readonly force: boolean }
   | { readonly kind: 'pong' | 'bye' };
 

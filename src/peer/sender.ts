@@ -4,7 +4,7 @@
  * a time until its UTACK (protocol §4). A message's frames are sealed together, so nothing gets between them.
  *
  * Over UDP new keys have to prove themselves before anything is entrusted to them: a PING goes out at once after a
- * REKEY of either side, and messages wait for its PONG (protocol §3.8).
+ * REKEY of either side, and messages wait for its PONG (protocol §3.9).
  */
 import { USMPError, USMPTimeoutError } from '../errors.js';
 import type { DatagramLink } from '../link/datagram-link.js';
@@ -37,12 +37,12 @@ export interface SenderOptions {
   readonly report: (report: SenderReport) => void;
 }
 
-/** How long new keys may take to prove themselves over UDP (protocol §3.8). */
+/** How long new keys may take to prove themselves over UDP (protocol §3.9). */
 const PROOF_MS = 2_000;
 
 /**
  * Over UDP, frames under one key after which a REKEY makes the reference throw away what follows: its filter for
- * repeats, of 64 numbers, does not begin anew (protocol §3.8).
+ * repeats, of 64 numbers, does not begin anew (protocol §3.9).
  */
 export const MAX_FRAMES_BEFORE_REKEY = 63;
 
@@ -175,7 +175,7 @@ export class Sender {
 
   /**
    * The peer has changed the keys. Over UDP the reference acknowledges what still arrives under the old ones and throws
-   * it away (protocol §3.8), so a message under way is sealed anew.
+   * it away (protocol §3.9), so a message under way is sealed anew.
    */
   peerRekeyed(now: number): void {
     if (this.#link) {

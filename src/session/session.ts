@@ -135,7 +135,7 @@ export class Session {
     const { receiving, plaintext, repeat } = this.#authenticate(frame);
     const { type, seq } = frame;
     const keys = [receiving.key];
-    // The reference checks the UTACK of a frame that it had under way at a REKEY with its new key (protocol §3.8).
+    // The reference checks the UTACK of a frame that it had under way at a REKEY with its new key (protocol §3.9).
     if (receiving === this.#oldRx) keys.push(this.#rx.key);
     const content: Content = repeat ? { kind: 'repeat' } : this.#accept(receiving, type, seq, plaintext);
     return { content, utackMacs: () => keys.map((key) => utackMac(key, type, seq)) };
