@@ -58,6 +58,7 @@ export async function startNodeRed({
     get output() {
       return running.output;
     },
+    ended: running.ended,
     waitFor: (...args) => running.waitFor(...args),
     interrupt: () => running.interrupt(),
     base,

@@ -5,6 +5,8 @@ import { once } from 'node:events';
 export interface RunningProcess {
   /** All output so far. */
   readonly output: string;
+  /** Resolves with the exit code when it has ended. */
+  readonly ended: Promise<number | null>;
   /** Resolves with the first match, past or to come; rejects when the program ends before. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** Ends it as Ctrl-C does. @returns its exit code. */
@@ -35,6 +37,7 @@ export function start(
     get output() {
       return output;
     },
+    ended,
     waitFor: (pattern, timeoutMs = 20_000) =>
       new Promise((resolve, reject) => {
         const give = (why: string): void => {
