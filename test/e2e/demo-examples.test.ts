@@ -80,8 +80,7 @@ function withNewIds(flows: readonly FlowNode[]): FlowNode[] {
   return JSON.parse(text) as FlowNode[];
 }
 
-describe('in the demo, every example of the import menu works as it stands', function () {
-  this.timeout(40_000);
+describe('in the demo, every example of the import menu works as it stands', () => {
   let folder: string;
   let demo: Demo;
   /** Where in the output the example begins. */

@@ -22,8 +22,7 @@ const clientWith = (settings: object): FlowNode[] => [
   },
 ];
 
-describe('the folder of the demo', function () {
-  this.timeout(60_000);
+describe('the folder of the demo', () => {
   let folder: string;
   let demo: RunningProcess;
 

@@ -8,8 +8,7 @@ import path from 'node:path';
 import { editorOf, runDemo } from '../support/demo.js';
 import type { RunningProcess } from '../support/process.js';
 
-describe('the demo', function () {
-  this.timeout(40_000);
+describe('the demo', () => {
   let folder: string;
   let demo: RunningProcess;
   let closeBlocker: (() => Promise<void>) | undefined;

@@ -10,8 +10,7 @@ const PASSWORD = 'only for this test';
 const HASH = '$2b$08$sjZfrxCZpystZC4Y72gCmOZIICBFhV3yz5g9xDguVmhfY0aSQi7I6';
 const PSK = 'a key that only some may try';
 
-describe('the test of a connection, where the editor asks for a login', function () {
-  this.timeout(30_000);
+describe('the test of a connection, where the editor asks for a login', () => {
   let server: USMPServer;
   let userDir: string;
   let red: NodeRedProcess | undefined;

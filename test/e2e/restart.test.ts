@@ -9,8 +9,7 @@ import { startNodeRed, type NodeRedProcess } from '../support/node-red-process.j
 
 const PSK = 'a key that outlives a restart';
 
-describe('a restart of Node-RED', function () {
-  this.timeout(60_000);
+describe('a restart of Node-RED', () => {
   let userDir: string;
   let red: NodeRedProcess | undefined;
 

@@ -9,8 +9,7 @@ import { pathToFileURL } from 'node:url';
 const root = path.resolve(__dirname, '../..');
 const module = pathToFileURL(path.join(root, 'scripts/package-files.mjs')).href;
 
-describe('the files of the package', function () {
-  this.timeout(30_000);
+describe('the files of the package', () => {
   let folder: string;
 
   /** The package as it would be published, in a folder where files can be taken away. */

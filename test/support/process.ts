@@ -1,6 +1,7 @@
 /** A program as a child process, whose output a test can wait for. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { PATIENCE_MS } from './patience.js';
 
 export interface RunningProcess {
   /** All output so far. */
@@ -38,7 +39,7 @@ export function start(
       return output;
     },
     ended,
-    waitFor: (pattern, timeoutMs = 20_000) =>
+    waitFor: (pattern, timeoutMs = PATIENCE_MS) =>
       new Promise((resolve, reject) => {
         const give = (why: string): void => {
           waiting.delete(check);
