@@ -5,9 +5,12 @@ import ts from 'typescript';
 import { root } from './fingerprint.mjs';
 
 const TOP = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
-/** Where all goes that is not compiled. */
-const COPIED = { nodes: 'dist/nodes', icons: 'dist/nodes/icons', examples: 'examples' };
-const COMPILED = /\.ts$/;
+/** Folders that are copied, and to where. */
+const COPIED = {
+  'nodes/locales': 'dist/nodes/locales',
+  icons: 'dist/nodes/icons',
+  examples: 'examples',
+};
 
 const slashes = (file) => file.split(path.sep).join('/');
 
@@ -24,28 +27,30 @@ function compiled() {
 async function copied(from, to) {
   const found = await readdir(path.join(root, from), { recursive: true, withFileTypes: true });
   return found
-    .filter((file) => file.isFile() && !COMPILED.test(file.name))
+    .filter((file) => file.isFile())
     .map((file) => path.relative(path.join(root, from), path.join(file.parentPath, file.name)))
     .map((file) => path.posix.join(to, slashes(file)));
 }
 
-/** What package.json names: it may be wrong there. */
+async function dialogs() {
+  const files = await readdir(path.join(root, 'nodes'));
+  return files.filter((file) => file.endsWith('.html')).map((file) => `dist/nodes/${file}`);
+}
+
+/** What package.json names, rightly or not. */
 async function named() {
-  const {
-    main,
-    types,
-    exports,
-    'node-red': nodeRed,
-  } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
+  const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   const strings = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(strings));
-  const nodes = strings(nodeRed.nodes).flatMap((file) => [file, file.replace(/\.js$/, '.html')]);
-  return [main, types, ...strings(exports), ...nodes].map((file) => path.posix.normalize(file));
+  const nodes = strings(manifest['node-red'].nodes);
+  const files = [manifest.main, manifest.types, ...strings(manifest.exports), ...nodes];
+  return files.map((file) => path.posix.normalize(file));
 }
 
 /** @returns the paths that the package has to have, each once. */
-export async function packageFiles() {
+async function packageFiles() {
   const copies = await Promise.all(Object.entries(COPIED).map(([from, to]) => copied(from, to)));
-  return [...new Set([...TOP, ...compiled(), ...copies.flat(), ...(await named())])].sort();
+  const all = [...TOP, ...compiled(), ...copies.flat(), ...(await dialogs()), ...(await named())];
+  return [...new Set(all)].sort();
 }
 
 /** @returns what is wrong with a package of these paths, a line each. */

@@ -1,6 +1,7 @@
 /** The demo in a process of its own, as `npm start` runs it, and what its editor does through the admin API. */
 import assert from 'node:assert/strict';
 import path from 'node:path';
+import { deployTo } from './node-red-process.js';
 import { start, type RunningProcess } from './process.js';
 
 const root = path.resolve(__dirname, '../..');
@@ -51,15 +52,9 @@ export async function editorOf(running: RunningProcess): Promise<Demo> {
     waitFor: (...args) => running.waitFor(...args),
     interrupt: () => running.interrupt(),
     flows: () => json('flows'),
-    deploy: async (flows) => {
+    deploy: (flows) => {
       const shown = flows.map((node) => (node.type === 'debug' ? { ...node, console: true } : node));
-      const starts = running.output.split('Started ').length; // of all flows, or of modified nodes
-      await request('flows', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': 'nodes' },
-        body: JSON.stringify(shown),
-      });
-      await running.waitFor(new RegExp(`(?:Started [^]*){${starts}}`));
+      return deployTo(running, base!, shown, 'nodes');
     },
     example: (title) => json(`library/examples/flows/node-red-contrib-usmp/${encodeURIComponent(title)}`),
     press: async (id) => {
