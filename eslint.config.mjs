@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 const nodeGlobals = Object.fromEntries(
   [
     ...['process', 'console', 'Buffer', 'URL', 'fetch', 'FormData', 'Blob', 'AbortSignal'],
-    ...['setTimeout', 'clearTimeout', 'setImmediate'],
+    ...['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'setImmediate'],
   ].map((name) => [name, 'readonly']),
 );
 

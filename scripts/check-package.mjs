@@ -1,6 +1,6 @@
 // Packs the package and does with it what a user does in the palette manager of a running Node-RED whose user folder
-// is empty: installs the tarball, runs the first example, restarts Node-RED, and uninstalls. Fails unless all of it
-// works, and the log has no warning.
+// is empty: installs the tarball, runs the first example, restarts Node-RED, and uninstalls. Fails unless the tarball
+// holds what the sources say, all of that works, and the log has no warning.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -11,12 +11,10 @@ import path from 'node:path';
 import { startGateway } from './demo-gateway.mjs';
 import { root } from './fingerprint.mjs';
 import { startNodeRed } from './node-red.mjs';
+import { objections } from './package-files.mjs';
 
 const readJson = async (...parts) => JSON.parse(await readFile(path.join(...parts), 'utf8'));
 const { name, version, 'node-red': nodeRed } = await readJson(root, 'package.json');
-
-const FOR_USERS = /^(dist\/|examples\/|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/;
-const NOT_FOR_USERS = /\.fingerprint|\.test\./;
 
 /** What the editor asks Node-RED for beside the nodes: files of the package, and the addresses they have there. */
 const SERVED = {
@@ -40,8 +38,8 @@ async function pack(folder) {
   );
   const paths = packed.files.map((file) => file.path);
   console.log(`${packed.filename}: ${packed.size} bytes, ${paths.length} files`);
-  const strange = paths.filter((file) => !FOR_USERS.test(file) || NOT_FOR_USERS.test(file));
-  assert.deepEqual(strange, [], `not for users: ${strange.join(', ')}`);
+  const wrong = await objections(paths);
+  assert.ok(wrong.length === 0, wrong.join('\n'));
   return { tarball: path.join(folder, packed.filename), paths };
 }
 

@@ -1,44 +1,36 @@
-// `npm start`: Node-RED with the first example deployed, and a gateway for it to talk to. Needs no device, server or
-// account. The pre-shared key is new at every start and reaches the flow through the environment.
-import { randomBytes } from 'node:crypto';
+// `npm start`: Node-RED with the first example deployed, and a gateway and an MQTT broker for the examples to talk to.
+// Needs no device, server or account. What the user changes in the editor is kept in `.demo` until
+// `npm start -- --fresh`. The gateway's key is there, too, and reaches the flows through the environment.
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { encryptCredentials } from './credentials.mjs';
+import { parseArgs } from 'node:util';
+import { startBroker } from './demo-broker.mjs';
+import { environment, readExamples, serveExamples } from './demo-examples.mjs';
+import { CREDENTIAL_SECRET, DemoError, FLOWS, openFolder } from './demo-folder.mjs';
 import { startGateway } from './demo-gateway.mjs';
 import { root } from './fingerprint.mjs';
 
 const require = createRequire(import.meta.url);
 const userDir = process.env.USMP_DEMO_DIR ?? path.join(root, '.demo');
-const example = path.join(root, 'examples', '1 - First contact.json');
-const wantedPort = Number(process.env.PORT ?? 1880);
-const wantedGatewayPort = Number(process.env.USMP_DEMO_GATEWAY_PORT ?? 9000);
-const CREDENTIAL_SECRET = 'demo';
-
 const log = (text) => console.log(`[demo] ${text}`);
 
-const psk = randomBytes(32).toString('hex');
-process.env.USMP_DEMO_PSK = psk;
-const gateway = await startGateway(wantedGatewayPort, Buffer.from(psk, 'hex'), log);
-process.env.USMP_DEMO_PORT = String(gateway.port);
+/** @throws DemoError for an argument that there is not. */
+function options() {
+  try {
+    return parseArgs({ options: { fresh: { type: 'boolean', default: false } } }).values;
+  } catch (error) {
+    throw new DemoError(`${error.message}. There is only --fresh: npm start -- --fresh`);
+  }
+}
 
-// The example as it is, but for where the gateway listens and where the key comes from.
-const flows = JSON.parse(await readFile(example, 'utf8'));
-const clients = flows.filter((node) => node.type === 'usmp-client');
-for (const client of clients) client.port = '${USMP_DEMO_PORT}';
-await mkdir(userDir, { recursive: true });
-await writeFile(path.join(userDir, 'flows.json'), JSON.stringify(flows, null, 2));
-await writeFile(
-  path.join(userDir, 'flows_cred.json'),
-  JSON.stringify(
-    encryptCredentials(
-      CREDENTIAL_SECRET,
-      Object.fromEntries(clients.map(({ id }) => [id, { psk: '${USMP_DEMO_PSK}' }])),
-    ),
-  ),
-);
+/** @throws DemoError when the variable is set to something else. */
+function portFrom(variable, standard) {
+  const port = Number(process.env[variable] || standard);
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port;
+  throw new DemoError(`${variable}: expected a port from 0 (any free one) to 65535`);
+}
 
 async function listen(server, port) {
   server.listen(port, '127.0.0.1');
@@ -51,55 +43,76 @@ async function listen(server, port) {
   }
 }
 
-const RED = require(process.env.NODE_RED_MAIN ?? 'node-red');
-const notFound = (res) => () => {
-  res.statusCode = 404;
-  res.end();
-};
-const server = createServer((req, res) =>
-  RED.httpAdmin(req, res, () => RED.httpNode(req, res, notFound(res))),
-);
-await listen(server, wantedPort);
-const { port } = server.address();
-RED.init(server, {
-  uiHost: '127.0.0.1',
-  uiPort: port,
-  userDir,
-  flowFile: 'flows.json',
-  nodesDir: root,
-  credentialSecret: CREDENTIAL_SECRET,
-  telemetry: { enabled: false, updateNotification: false },
-  externalModules: {
-    autoInstall: false,
-    palette: { allowInstall: false, allowUpload: false },
-    modules: { allowInstall: false },
-  },
-  functionExternalModules: false,
-  editorTheme: {
-    tours: false,
-    projects: { enabled: false },
-    page: { title: 'USMP demo' },
-    palette: { catalogues: [] },
-  },
-  diagnostics: { enabled: false, ui: false },
-  logging: { console: { level: 'info', metrics: false, audit: false } },
-});
+async function start() {
+  const { fresh } = options();
+  const wantedPort = portFrom('PORT', 1880);
+  const wantedGatewayPort = portFrom('USMP_DEMO_GATEWAY_PORT', 9000);
+  const examples = await readExamples();
+  const psk = await openFolder(userDir, { fresh, flows: [...examples.values()][0], log });
+  const gateway = await startGateway(wantedGatewayPort, Buffer.from(psk, 'hex'), log);
+  const broker = await startBroker();
+  Object.assign(process.env, environment({ gateway, broker, psk }));
 
-let stopping = false;
-async function stop() {
-  if (stopping) process.exit(1); // asked twice
-  stopping = true;
-  await RED.stop();
-  await gateway.close();
-  server.close();
-  server.closeAllConnections();
-  process.exit(0);
+  const RED = require(process.env.NODE_RED_MAIN ?? 'node-red');
+  const notFound = (res) => () => {
+    res.statusCode = 404;
+    res.end();
+  };
+  const server = createServer((req, res) =>
+    RED.httpAdmin(req, res, () => RED.httpNode(req, res, notFound(res))),
+  );
+  await listen(server, wantedPort);
+  const { port } = server.address();
+  RED.init(server, {
+    uiHost: '127.0.0.1',
+    uiPort: port,
+    userDir,
+    flowFile: FLOWS,
+    nodesDir: root,
+    credentialSecret: CREDENTIAL_SECRET,
+    httpAdminMiddleware: serveExamples(examples),
+    telemetry: { enabled: false, updateNotification: false },
+    externalModules: {
+      autoInstall: false,
+      palette: { allowInstall: false, allowUpload: false },
+      modules: { allowInstall: false },
+    },
+    functionExternalModules: false,
+    editorTheme: {
+      tours: false,
+      projects: { enabled: false },
+      page: { title: 'USMP demo' },
+      palette: { catalogues: [] },
+    },
+    diagnostics: { enabled: false, ui: false },
+    logging: { console: { level: 'info', metrics: false, audit: false } },
+  });
+
+  let stopping = false;
+  async function stop() {
+    if (stopping) process.exit(1); // asked twice
+    stopping = true;
+    await RED.stop();
+    await Promise.all([gateway.close(), broker.close()]);
+    server.close();
+    server.closeAllConnections();
+    process.exit(0);
+  }
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+
+  RED.runtime.events.once('flows:started', () => {
+    log(
+      `the gateway listens on 127.0.0.1:${gateway.port}, TCP and UDP; its PSK is \${USMP_DEMO_PSK}, format hex`,
+    );
+    log(`an MQTT broker for the example that bridges to MQTT listens on 127.0.0.1:${broker.port}`);
+    log(`open http://127.0.0.1:${port} – Ctrl-C ends everything`);
+  });
+  await RED.start();
 }
-process.on('SIGINT', stop);
-process.on('SIGTERM', stop);
 
-RED.runtime.events.once('flows:started', () => {
-  log(`the gateway listens on 127.0.0.1:${gateway.port}, TCP and UDP`);
-  log(`open http://127.0.0.1:${port} – Ctrl-C ends everything`);
+await start().catch((error) => {
+  if (!(error instanceof DemoError)) throw error;
+  console.error(`[demo] ${error.message}`);
+  process.exitCode = 1;
 });
-await RED.start();

@@ -40,9 +40,9 @@ export class Turn {
     return () => void this.#waiting.delete(own);
   }
 
-  /** Resolves at once while there is time left, and otherwise in a turn that has some. */
+  /** Resolves at once while there is time left and nobody waits, and otherwise in a turn that has some; in order. */
   async room(): Promise<void> {
-    if (this.isSpent) await new Promise<void>((resolve) => this.later(resolve));
+    if (this.isSpent || this.#waiting.size > 0) await new Promise<void>((resolve) => this.later(resolve));
   }
 
   /** One call for each that waits, so that what a job sets off is done before the next one is looked at. */

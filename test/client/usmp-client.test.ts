@@ -3,17 +3,20 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
 import { runInNewContext } from 'node:vm';
+import type { ClientEnvironment } from '../../src/client/options.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import { ascii } from '../support/hex.js';
-import { PSK, timed, uncaughtDuring, useLoopback, VARIANTS, eventually } from '../support/loopback.js';
+import { PSK, uncaughtDuring, useLoopback, VARIANTS, eventually } from '../support/loopback.js';
 import { seeded } from '../support/random.js';
+import { Tap } from '../support/tap.js';
 
 const NEVER_CONNECTED = { name: 'NotConnectedError', code: 'USMP_NOT_CONNECTED', fault: 'local' };
 
 for (const { protocol, suite } of VARIANTS) {
   describe(`a client over ${protocol} with ${suite}`, () => {
     const loopback = useLoopback();
-    const pair = async () => loopback.pair(await loopback.serve({ protocol, suite }), { protocol, suite });
+    const pair = async (environment?: ClientEnvironment) =>
+      loopback.pair(await loopback.serve({ protocol, suite }), { protocol, suite }, environment);
 
     it('connects, sends, receives and disconnects, and has a session id meanwhile', async () => {
       const { client, session } = await pair();
@@ -227,12 +230,11 @@ for (const { protocol, suite } of VARIANTS) {
     });
 
     it('sends what is queued before it says BYE', async () => {
-      const { client, session } = await pair();
+      const { client, session } = await pair(new Tap(protocol).environment);
       const texts = Array.from({ length: 20 }, (_, i) => `message ${i}`);
       const sends = texts.map((text) => client.send(text));
-      const { ms } = await timed(client.disconnect());
+      await client.disconnect(); // time stands still: it waits for nothing but the gateway
       await Promise.all(sends);
-      assert.ok(ms < 1000, `${ms} ms`);
       for (const text of texts) assert.equal((await session.recv()).toString(), text);
     });
 

@@ -5,25 +5,13 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { start, type RunningProcess } from '../support/process.js';
+import { editorOf, runDemo } from '../support/demo.js';
+import type { RunningProcess } from '../support/process.js';
 
-const root = path.resolve(__dirname, '../..');
-
-interface FlowNode {
-  id: string;
-  type: string;
-  console?: boolean;
-  credentials?: unknown;
-}
-
-describe('the demo', function () {
-  this.timeout(40_000);
+describe('the demo', () => {
   let folder: string;
   let demo: RunningProcess;
   let closeBlocker: (() => Promise<void>) | undefined;
-
-  const run = (env: NodeJS.ProcessEnv): RunningProcess =>
-    start(process.execPath, ['scripts/demo.mjs'], { USMP_DEMO_DIR: folder, NODE_OPTIONS: '', ...env }, root);
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'usmp-demo-'));
@@ -37,22 +25,15 @@ describe('the demo', function () {
   });
 
   it('passes messages both ways over both transports, shows round trips, keeps its secrets, and ends on Ctrl-C', async () => {
-    demo = run({ PORT: '0', USMP_DEMO_GATEWAY_PORT: '0' });
-    const [, base] = await demo.waitFor(/open (http:\S+)/);
+    demo = runDemo(folder);
+    const editor = await editorOf(demo);
     await demo.waitFor(/session over TCP/);
     await demo.waitFor(/session over UDP/);
-    await demo.waitFor(/Started flows/);
 
-    // Let the debug nodes write to the console, too. What the admin API hands out holds no credential.
-    const flows = (await (await fetch(`${base!}/flows`)).json()) as FlowNode[];
+    // What the admin API hands out holds no credential.
+    const flows = await editor.flows();
     assert.ok(flows.every(({ credentials }) => credentials === undefined));
-    for (const node of flows) if (node.type === 'debug') node.console = true;
-    const deployed = await fetch(`${base!}/flows`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': 'nodes' },
-      body: JSON.stringify(flows),
-    });
-    assert.equal(deployed.status, 204);
+    await editor.deploy(flows);
 
     for (const transport of ['TCP', 'UDP']) {
       await demo.waitFor(
@@ -75,11 +56,30 @@ describe('the demo', function () {
       blocker.close();
       await once(blocker, 'close');
     };
-    demo = run({ PORT: taken, USMP_DEMO_GATEWAY_PORT: taken });
+    demo = runDemo(folder, { PORT: taken, USMP_DEMO_GATEWAY_PORT: taken });
     await demo.waitFor(/open http/);
     assert.match(demo.output, new RegExp(`TCP port ${taken} on 127.0.0.1 is taken`));
     assert.match(demo.output, new RegExp(`port ${taken} is taken by another program`));
     await demo.waitFor(/session over UDP/);
     assert.equal(await demo.interrupt(), 0);
   });
+
+  const refused: { title: string; env?: NodeJS.ProcessEnv; args?: string[]; says: RegExp }[] = [
+    { title: 'an option that there is not', args: ['--frsh'], says: /'--frsh'.*npm start -- --fresh/ },
+    { title: 'a word', args: ['fresh'], says: /'fresh'.*npm start -- --fresh/ },
+    { title: 'a PORT that is none', env: { PORT: 'http' }, says: /PORT: expected a port/ },
+    {
+      title: 'a port of the gateway that is none',
+      env: { USMP_DEMO_GATEWAY_PORT: '70000' },
+      says: /USMP_DEMO_GATEWAY_PORT: expected a port/,
+    },
+  ];
+  for (const { title, env, args = [], says } of refused) {
+    it(`refuses ${title}`, async () => {
+      demo = runDemo(folder, env, ...args);
+      assert.equal(await demo.ended, 1);
+      assert.match(demo.output, says);
+      assert.doesNotMatch(demo.output, /\n +at /, 'no stack');
+    });
+  }
 });

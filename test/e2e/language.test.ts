@@ -64,8 +64,7 @@ function expected(text: Lookup, port: number): string[] {
 }
 
 for (const language of ['de', 'ja', 'zh-CN'] satisfies Language[]) {
-  describe(`Node-RED in ${language}`, function () {
-    this.timeout(30_000);
+  describe(`Node-RED in ${language}`, () => {
     let userDir: string;
     let red: NodeRedProcess | undefined;
 

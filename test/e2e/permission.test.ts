@@ -23,8 +23,7 @@ interface Outcome {
   readonly reason?: { readonly key: string };
 }
 
-describe('the test of a connection, where the editor asks for a login', function () {
-  this.timeout(30_000);
+describe('the test of a connection, where the editor asks for a login', () => {
   let server: USMPServer;
   /** Something that is not the gateway, and how often it was connected to. */
   let decoy: Server;

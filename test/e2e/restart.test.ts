@@ -11,8 +11,7 @@ import { startNodeRed, type NodeRedProcess } from '../support/node-red-process.j
 
 const PSK = 'a key that outlives a restart';
 
-describe('an outbox that is kept in a store', function () {
-  this.timeout(60_000);
+describe('an outbox that is kept in a store', () => {
   let userDir: string;
   let port: number;
   let red: NodeRedProcess | undefined;

@@ -18,7 +18,7 @@ describe('a gateway name with several addresses, over udp', () => {
       queueMicrotask(() => callback(null, addresses));
     };
     const client = new USMPClient(
-      { host: 'gateway.test', port: server.port!, psk: PSK, protocol: 'udp', handshakeTimeout: 1 },
+      { host: 'gateway.test', port: server.port!, psk: PSK, protocol: 'udp' },
       { ...systemEnvironment, dial: { ...systemEnvironment.dial, udp: udpDialer(lookup) } },
     );
     await assert.rejects(client.connect(), { code: 'USMP_CONNECTION_REFUSED' });

@@ -63,11 +63,9 @@ for (const protocol of PROTOCOLS) {
       await Promise.all(['in', 'in2', 'out', 'out2', 'ping'].map(connected));
       assert.equal(gateway.sessions.length, 1);
       const closed = once(gateway.sessions[0]!, 'close');
-      const before = Date.now();
       await helper.unload();
       const [reason] = await closed;
       assert.equal(reason.code, 'USMP_BYE');
-      assert.ok(Date.now() - before < 1000);
     });
 
     it('tell the round-trip time in milliseconds and complete', async () => {
@@ -75,10 +73,11 @@ for (const protocol of PROTOCOLS) {
       await load(flowWith(gateway.port, protocol, [PING, RTT, COMPLETE, COMPLETED]));
       await connected('ping');
       const [rtt, completed] = [next('rtt'), next('completed')];
+      const before = performance.now();
       helper.getNode('ping').receive({ topic: 'kept' });
       const msg = await rtt;
       assert.equal(typeof msg.payload, 'number');
-      assert.ok((msg.payload as number) >= 0 && (msg.payload as number) < 5000);
+      assert.ok((msg.payload as number) >= 0 && (msg.payload as number) <= performance.now() - before);
       assert.equal(msg.topic, 'kept');
       await completed;
     });
@@ -107,7 +106,9 @@ for (const protocol of PROTOCOLS) {
 
     it('show a rejected PSK as such, if the time is enough to tell', async () => {
       const gateway = await startGateway(protocol, { psk: 'quite another key for the tests' });
-      await load(flowWith(gateway.port, protocol, [OUT], { handshakeTimeout: '0.3' }));
+      await load(
+        flowWith(gateway.port, protocol, [OUT], protocol === 'udp' ? { handshakeTimeout: '0.3' } : {}),
+      );
       // Over UDP a rejection is silence, which takes longer than it has here to be one.
       const reason = protocol === 'tcp' ? 'PSK rejected' : 'gateway did not finish the handshake';
       await statusOf(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import {
@@ -43,7 +44,7 @@ const typed = (port: number, changes: object = {}): Record<string, unknown> => (
   suite: 'aes-256-gcm',
   pskFormat: 'text',
   connectTimeout: '10',
-  handshakeTimeout: '0.3',
+  handshakeTimeout: '10',
   psk: PSK,
   ...changes,
 });
@@ -176,10 +177,11 @@ describe('the test of a connection', () => {
         const server = await loopback.serve({ protocol });
         const ended = ending(server);
         const seen = once(server, 'session');
-        const { rttMs, ...rest } = await success(typed(server.port!, { protocol }));
+        const { value, ms } = await timed(success(typed(server.port!, { protocol })));
+        const { rttMs, ...rest } = value;
         const [{ sessionId, deviceId }] = await seen;
         assert.deepEqual(rest, { ok: true, sessionId, deviceId });
-        assert.ok(rttMs >= 0 && rttMs < 1000, String(rttMs));
+        assert.ok(rttMs >= 0 && rttMs <= ms, String(rttMs));
         assert.equal(deviceId, DEVICE_ID);
         assert.equal(await ended, 'USMP_BYE');
         assert.equal(server.sessions.size, 0);
@@ -199,7 +201,7 @@ describe('the test of a connection', () => {
 
       it('hears nothing', async () => {
         await load();
-        const body = typed(await silent(), { protocol });
+        const body = typed(await silent(), { protocol, handshakeTimeout: '0.3' });
         const { step, code, advice } = await failure(body);
         assert.deepEqual([step, code], ['hello', 'USMP_NO_ANSWER']);
         assert.deepEqual(advice, {
@@ -246,8 +248,8 @@ describe('the test of a connection', () => {
         way.goDark();
         const { value, ms } = await timed(attempt(client, 300));
         assert.ok(!value.ok && value.inSession);
-        assert.equal(value.error.code, 'USMP_TIMEOUT');
-        assert.ok(ms > 250 && ms < 1500, `${ms} ms`);
+        assert.equal(value.error.code, 'USMP_TIMEOUT'); // without a limit: USMP_DEAD
+        assert.ok(ms > 250, `${ms} ms`);
       });
     });
   }
@@ -280,9 +282,10 @@ describe('the test of a connection', () => {
   it('gives up at 5 s, however long the dialog allows', async () => {
     await load();
     const port = await loopback.tcpProgram((socket) => socket.resume());
-    const { value, ms } = await timed(failsAt(typed(port, { handshakeTimeout: '60' })));
+    // Without that it would not end while this test may run.
+    const { value, ms } = await timed(failsAt(typed(port, { handshakeTimeout: '86400' })));
     assert.deepEqual(value, ['hello', 'USMP_NO_ANSWER']);
-    assert.ok(ms > 4500 && ms < 6500, `${ms} ms`);
+    assert.ok(ms > 4500, `${ms} ms`);
   });
 
   describe('takes the PSK', () => {
@@ -571,7 +574,7 @@ describe('the test of a connection', () => {
     it('numbers and blank fields, which stand for defaults', async () => {
       await load();
       const { port } = await loopback.serve();
-      const body = typed(0, { port, connectTimeout: '', handshakeTimeout: 2, deviceId: '' });
+      const body = typed(0, { port, connectTimeout: '', handshakeTimeout: 10, deviceId: '' });
       await success(body);
     });
   });
@@ -628,21 +631,39 @@ describe('the test of a connection', () => {
   });
 
   describe('lets through', () => {
+    /** A gateway that holds whoever asks it until it lets go. */
+    async function holding() {
+      const sockets: Socket[] = [];
+      const port = await loopback.tcpProgram((socket) => sockets.push(socket.resume()));
+      return {
+        port,
+        held: async (count: number) => assert.ok(await eventually(() => sockets.length === count)),
+        letGo: () => sockets.splice(0).forEach((socket) => socket.destroy()),
+      };
+    }
+
     it('one test of a gateway at a time', async () => {
       await load();
-      const port = await loopback.tcpProgram((socket) => socket.resume());
-      const statuses = await Promise.all([post(typed(port)), post(typed(port))]);
-      assert.deepEqual(statuses.map(({ status }) => status).sort(), [200, 429]);
-      assert.deepEqual(statuses.find(({ status }) => status === 429)!.body, { key: 'test.running' });
-      assert.equal((await post(typed(port))).status, 200);
+      const { port, held, letGo } = await holding();
+      for (let i = 0; i < 2; i++) {
+        const first = post(typed(port));
+        await held(1);
+        const { status, body } = await post(typed(port));
+        assert.deepEqual([status, body], [429, { key: 'test.running' }]);
+        letGo();
+        assert.equal((await first).status, 200);
+      }
     });
 
     it('three at once', async () => {
       await load();
-      const port = await loopback.tcpProgram((socket) => socket.resume());
-      const all = await Promise.all(['a', 'b', 'c', 'd'].map((id) => post(typed(port, { id }))));
-      assert.deepEqual(all.map(({ status }) => status).sort(), [200, 200, 200, 429]);
-      assert.deepEqual(all.find(({ status }) => status === 429)!.body, { key: 'test.tooMany' });
+      const { port, held, letGo } = await holding();
+      const three = ['a', 'b', 'c'].map((id) => post(typed(port, { id })));
+      await held(3);
+      const { status, body } = await post(typed(port, { id: 'd' }));
+      assert.deepEqual([status, body], [429, { key: 'test.tooMany' }]);
+      letGo();
+      for (const each of await Promise.all(three)) assert.equal(each.status, 200);
     });
 
     it('twenty a minute', async () => {
@@ -662,7 +683,7 @@ describe('the test of a connection', () => {
     const { sessionId } = await success(withoutPsk(typed(server.port!, { id: 'gw' })));
     const isBack = (): boolean =>
       [...server.sessions.values()].some((session) => session.connected && session.sessionId !== sessionId);
-    assert.ok(await eventually(isBack, 3000));
+    assert.ok(await eventually(isBack));
     await helper.unload();
   });
 });

@@ -1,4 +1,4 @@
-/** A client's UDP transport on a port of the test's choice, whose datagrams can be looked at, and that can crash. */
+/** A client's UDP transport on a port that can be chosen, whose datagrams can be looked at, and that can crash. */
 import { createSocket, type Socket } from 'node:dgram';
 import { systemEnvironment, type ClientEnvironment } from '../../src/client/options.js';
 import type { Dial } from '../../src/link/transport.js';
@@ -10,7 +10,8 @@ export class BoundDial {
   #socket: Socket | undefined;
   #crash: () => void = () => undefined;
 
-  constructor(readonly localPort: number) {}
+  /** @param localPort 0 for any free one, which it then tells. */
+  constructor(public localPort = 0) {}
 
   get environment(): ClientEnvironment {
     return { ...systemEnvironment, dial: { ...systemEnvironment.dial, udp: this.#dial } };
@@ -36,12 +37,16 @@ export class BoundDial {
     };
     this.#socket = socket;
     this.#crash = () => close(new Error('no power'));
-    socket.on('error', () => undefined);
+    socket.once('error', close); // the port is taken
     socket.on('message', (datagram: Buffer) => {
       this.received.push(datagram);
       handlers.data(datagram);
     });
-    socket.bind(this.localPort, HOST, () => socket.connect(port, host, () => handlers.open()));
+    socket.bind(this.localPort, HOST, () => {
+      this.localPort = socket.address().port;
+      socket.off('error', close).on('error', () => undefined);
+      socket.connect(port, host, () => handlers.open());
+    });
     return {
       write: (bytes) => {
         this.sent.push(Uint8Array.from(bytes));

@@ -1,6 +1,10 @@
 /** A clock that only moves when it is told to. */
 import type { CancelTimer, Clock } from '../../src/clock.js';
 
+const STEP_MS = 50;
+/** Longer than any timer of the engine whose end a test waits for. */
+const HOUR_MS = 3_600_000;
+
 interface Timer {
   readonly at: number;
   readonly fire: () => void;
@@ -43,6 +47,19 @@ export class FakeClock implements Clock {
       await settle();
     }
     this.#now = until;
+  }
+
+  /** Moves time on in steps until the promise settles, or an hour has passed. @returns its outcome. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const settle = (): void => void (settled = true);
+    promise.then(settle, settle);
+    const limit = this.#now + HOUR_MS;
+    while (!settled) {
+      if (this.#now >= limit) throw new Error('nothing came of it within an hour');
+      await this.advance(STEP_MS);
+    }
+    return promise;
   }
 }
 

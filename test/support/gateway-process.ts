@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs';
 import { USMPServer, type Protocol } from '../../src/index.js';
 
 const [protocol, port, psk] = process.argv.slice(2) as [Protocol, string, string];
-const server = new USMPServer({ host: '127.0.0.1', port: Number(port), psk, protocol, handshakeTimeout: 1 });
+const server = new USMPServer({ host: '127.0.0.1', port: Number(port), psk, protocol });
 server.on('session', (session) => {
   session.on('message', (message) => {
     // Synchronously, so that nothing that was receipted is lost with the process.

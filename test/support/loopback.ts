@@ -10,6 +10,7 @@ import { PROTOCOLS } from '../../src/peer/peer.js';
 import type { ServerEnvironment, ServerOptions } from '../../src/server/options.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { USMPServer } from '../../src/server/usmp-server.js';
+import { PATIENCE_MS } from './patience.js';
 
 export const HOST = '127.0.0.1';
 export const PSK = 'the key of the gateway';
@@ -26,8 +27,8 @@ function resources(): string[] {
     .sort();
 }
 
-/** Turns of the event loop, until it holds or a second has passed. */
-export async function eventually(holds: () => boolean, limitMs = 1000): Promise<boolean> {
+/** Turns of the event loop, until it holds or the test has lost its patience. */
+export async function eventually(holds: () => boolean, limitMs = PATIENCE_MS): Promise<boolean> {
   const until = performance.now() + limitMs;
   while (!holds()) {
     if (performance.now() > until) return false;

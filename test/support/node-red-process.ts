@@ -19,8 +19,10 @@ export interface NodeRedOptions {
 
 export interface NodeRedProcess extends RunningProcess {
   readonly base: string;
-  deploy(flows: object[], type?: 'full' | 'nodes' | 'flows'): Promise<void>;
+  deploy(flows: object[], type?: Deployment): Promise<void>;
 }
+
+export type Deployment = 'full' | 'nodes' | 'flows';
 
 export async function startNodeRed({
   userDir,
@@ -65,20 +67,28 @@ export async function startNodeRed({
     get output() {
       return running.output;
     },
+    ended: running.ended,
     waitFor: (...args) => running.waitFor(...args),
     interrupt: () => running.interrupt(),
     kill: () => running.kill(),
     base,
-    deploy: async (flows, type = 'full') => {
-      // The answer comes before the flows run, so their start is waited for.
-      const started = running.output.split(new RegExp(STARTED)).length;
-      const response = await fetch(`${base}/flows`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
-        body: JSON.stringify(flows),
-      });
-      if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
-      await running.waitFor(new RegExp(`(?:(?:${STARTED})[^]*){${started}}`));
-    },
+    deploy: (flows, type) => deployTo(running, base, flows, type),
   };
+}
+
+/** Deploys through the admin API. Resolves when the flows run, for which the API does not wait. */
+export async function deployTo(
+  running: RunningProcess,
+  base: string,
+  flows: readonly object[],
+  type: Deployment = 'full',
+): Promise<void> {
+  const started = running.output.split(new RegExp(STARTED)).length;
+  const response = await fetch(`${base}/flows`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
+    body: JSON.stringify(flows),
+  });
+  if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
+  await running.waitFor(new RegExp(`(?:(?:${STARTED})[^]*){${started}}`));
 }

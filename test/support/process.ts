@@ -1,10 +1,13 @@
 /** A program as a child process, whose output a test can wait for. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { PATIENCE_MS } from './patience.js';
 
 export interface RunningProcess {
   /** All output so far. */
   readonly output: string;
+  /** Resolves with the exit code when it has ended. */
+  readonly ended: Promise<number | null>;
   /** Resolves with the first match, past or to come; rejects when the program ends before. */
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** Ends it as Ctrl-C does. @returns its exit code. */
@@ -37,7 +40,8 @@ export function start(
     get output() {
       return output;
     },
-    waitFor: (pattern, timeoutMs = 20_000) =>
+    ended,
+    waitFor: (pattern, timeoutMs = PATIENCE_MS) =>
       new Promise((resolve, reject) => {
         const give = (why: string): void => {
           waiting.delete(check);
