@@ -176,7 +176,7 @@ for (const protocol of PROTOCOLS) {
     // What the device concludes: over UDP a rejection is silence, which takes longer than it has here to be one.
     const rejected = protocol === 'tcp' ? 'USMP_PSK_REJECTED' : 'USMP_NO_SESSION_OK';
     // A look-up that fails is this side's own trouble, and must not pass for a wrong PSK.
-    const refused = protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_NO_CHALLENGE';
+    const refused = protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_TIMEOUT';
     const failing: Record<string, { psk: PskSource; code: string; concluded: string }> = {
       'a map without it': {
         psk: new Map([[OTHER_ID, PSK]]),

@@ -50,7 +50,7 @@ export class BoundDial {
       },
       pause: () => undefined,
       resume: () => undefined,
-      close,
+      close: () => close(),
     };
   };
 }
