@@ -120,8 +120,8 @@ export class Redial {
     const { client } = this.#options;
     this.#wish = 'up';
     if (this.#state.at === 'established') {
-      // Its transport is closing, and then it will have ended here, too.
-      return client.connected ? Promise.resolve() : client.disconnect().then(() => this.connect());
+      // When its transport is closed, it has ended here, too.
+      return client.connected ? Promise.resolve() : client.disconnect().then(() => this.#connectAgain());
     }
     const outcome = this.outcome();
     if (this.#state.at === 'waiting') {
@@ -131,6 +131,10 @@ export class Redial {
       this.#look();
     }
     return outcome;
+  }
+
+  #connectAgain(): Promise<void> {
+    return this.#wish === 'up' ? this.connect() : Promise.reject(onRequest());
   }
 
   /** No session is wanted. Resolves when it is down, which is within a second. */
