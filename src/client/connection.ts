@@ -8,6 +8,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { checkChoice, toBytes } from '../check.js';
 import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
 import { guarded } from '../peer/guarded.js';
+import { patient } from '../peer/patience.js';
 import { MAX_FRAMES_BEFORE_REKEY } from '../peer/sender.js';
 import { fragment } from '../wire/fragments.js';
 import {
@@ -162,20 +163,22 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * @param outcome `kept` when it is kept elsewhere, and will be put back by `restore`.
    */
   close(outcome?: 'kept'): Promise<void> {
-    const text = 'not sent: the connection was closed before the gateway had taken the message';
-    return this.#end(() =>
-      this.#outbox.close(outcome ?? new USMPError(text, { code: 'USMP_OUTBOX_CLOSED', fault: 'local' })),
-    );
+    return this.#end(() => this.#outbox.close(outcome ?? givenUp()));
   }
 
   /**
    * Stops for good, and leaves to another connection what is not delivered, with those who wait for it, and what has
-   * arrived and was not taken. Nobody but the heir tells of it.
+   * arrived and was not taken. Nobody but the heir tells of it. To one that is closed itself nothing can be left: then
+   * this is `close`.
    */
   handOver(heir: USMPConnection): Promise<void> {
     return this.#end(() => {
+      if (heir.#closed) {
+        this.#outbox.close(givenUp());
+        return;
+      }
       heir.#outbox.takeOver(this.#outbox.release());
-      this.#holder.handOver(heir.#holder);
+      heir.#holder.takeOver(this.#holder.handOver());
       heir.#courier?.pump();
     });
   }
@@ -206,7 +209,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     } catch (error) {
       if (error instanceof USMPError && error.code === 'USMP_OUTBOX_FULL' && !this.#isFull) {
         this.#isFull = true;
-        this.emit('full', error);
+        guarded(() => this.emit('full', error));
       }
       throw error;
     }
@@ -322,7 +325,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   async #drain(): Promise<void> {
     if (!this.#courier || this.#outbox.count === 0) return;
     const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
-    const cancel = this.#environment.clock.setTimer(DRAIN_MS, () => this.#onEmpty?.());
+    const cancel = patient(this.#environment.clock).setTimer(DRAIN_MS, () => this.#onEmpty?.());
     this.#courier.hurry();
     await empty;
     this.#onEmpty = undefined;
@@ -335,6 +338,12 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     guarded(() => this.emit('outbox'));
   }
 }
+
+const givenUp = (): USMPError =>
+  new USMPError('not sent: the connection was closed before the gateway had taken the message', {
+    code: 'USMP_OUTBOX_CLOSED',
+    fault: 'local',
+  });
 
 const closedForGood = (): NotConnectedError =>
   new NotConnectedError('not connected: this connection was closed for good');

@@ -4,7 +4,7 @@
  * and was not receipted is the next one's to carry.
  */
 import type { CancelTimer, Clock } from '../clock.js';
-import { ConnectionClosedError } from '../errors.js';
+import { ConnectionClosedError, USMPError } from '../errors.js';
 import { MAX_FRAGMENT_BYTES } from '../wire/constants.js';
 import type { Handed, Outbox } from './outbox.js';
 
@@ -145,7 +145,11 @@ export class Courier {
         this.#outbox.confirm(lastNo);
         this.pump();
       },
-      () => (this.#receipt = 'none'), // the session died
+      (error: unknown) => {
+        this.#receipt = 'none';
+        // Otherwise the session died.
+        if (error instanceof USMPError && error.code === 'USMP_NO_PONG') this.#planReceipt();
+      },
     );
   }
 

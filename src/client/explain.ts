@@ -1,11 +1,17 @@
 /** Why no connection to a gateway could be opened, in words and with a code. */
 import { ConnectionClosedError, USMPTimeoutError, type USMPError } from '../errors.js';
-import type { Protocol } from '../peer/peer.js';
+import { isClosedByPeer, type Protocol } from '../peer/peer.js';
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
   readonly protocol: Protocol;
+}
+
+/** Whether the system says that the network failed, and not that the gateway closed the connection. */
+export function isNetworkFailure({ cause }: USMPError): boolean {
+  const error = cause as NodeJS.ErrnoException | undefined;
+  return error?.code !== undefined && !isClosedByPeer(error);
 }
 
 /** The handshake succeeded, and then nothing that was sealed came, though a PING was sent (protocol §5.2). */
@@ -26,13 +32,23 @@ export function shortSessions(deviceId: string, cause: USMPError): USMPError {
   );
 }
 
-/** @param error what the system said, or undefined when it said nothing in time. */
+/**
+ * @param error what the system said, or undefined when it said nothing in time.
+ * @param isResolving whether the address of the host name was still being looked up then.
+ */
 export function explainConnectFailure(
   { host, port, protocol }: Endpoint,
   error: NodeJS.ErrnoException | undefined,
+  isResolving: boolean,
 ): USMPError {
   const where = `${host}:${port} (${protocol.toUpperCase()})`;
-  switch (error?.code) {
+  if (!error && isResolving) {
+    return new USMPTimeoutError(
+      `no address found for the host name ${host} in time: check the DNS, or use the IP address`,
+      { code: 'USMP_NAME_TIMEOUT' },
+    );
+  }
+  switch (error?.syscall === 'getaddrinfo' ? 'ENOTFOUND' : error?.code) {
     case undefined:
     case 'ETIMEDOUT':
       return new USMPTimeoutError(
@@ -45,7 +61,6 @@ export function explainConnectFailure(
         `connection refused by ${where}: is the gateway running on this port?`,
       );
     case 'ENOTFOUND':
-    case 'EAI_AGAIN':
       return failure(
         'USMP_HOST_NOT_FOUND',
         `no address found for the host name ${host}: check its spelling and the DNS`,

@@ -52,9 +52,16 @@ export class Holder<Item> {
     if (this.#held.length < MAX_HELD) this.#options.onRoom(true);
   }
 
-  /** What waits goes to another. */
-  handOver(heir: Holder<Item>): void {
-    heir.#held.push(...this.#held.splice(0));
+  /** Takes out what waits, for another. */
+  handOver(): Item[] {
+    return this.#held.splice(0);
+  }
+
+  /** Puts what waited elsewhere before all that waits here. */
+  takeOver(items: readonly Item[]): void {
+    this.#held.unshift(...items);
+    if (!this.#onHold) this.release();
+    else if (this.#held.length >= MAX_HELD) this.#options.onRoom(false);
   }
 
   /** A method, as whoever is given something may put this on hold again. */

@@ -3,10 +3,11 @@
  * and what is are two things: a wish that comes during a transition is looked at when that is over.
  */
 import type { CancelTimer } from '../clock.js';
+import { CLOSE_MS } from '../peer/endpoint.js';
 import { ConnectionClosedError, isAuthFailure, NotConnectedError, USMPError } from '../errors.js';
 import { viewOf } from '../wire/bytes.js';
 import { retryDelay, type Backoff } from './backoff.js';
-import { neverProven, shortSessions } from './explain.js';
+import { isNetworkFailure, neverProven, shortSessions } from './explain.js';
 import type { ClientEnvironment } from './options.js';
 import type { USMPClient } from './usmp-client.js';
 
@@ -45,8 +46,8 @@ const NEXT: Readonly<Record<State['at'], readonly State['at'][]>> = {
 
 /** One attempt and the session that comes of it. */
 interface Attempt {
-  /** When the handshake was done. */
-  openedAt?: number;
+  /** Once the handshake is done: when that was. */
+  session?: { readonly id: string; readonly openedAt: number };
   /** A sealed frame of the gateway has come. */
   isProven?: boolean;
 }
@@ -81,12 +82,16 @@ export class Redial {
 
   constructor(options: RedialOptions) {
     this.#options = options;
-    const { client } = options;
+    const { client, environment } = options;
     client.on('handshaking', () => {
       if (this.#state.at === 'connecting') this.#become({ ...this.#state, at: 'handshaking' });
     });
+    client.on('established', (id) => {
+      const openedAt = environment.clock.now();
+      if (this.#state.at === 'handshaking') this.#state.attempt.session = { id, openedAt };
+    });
     client.on('proven', () => {
-      if ('attempt' in this.#state) this.#state.attempt.isProven = true;
+      if (this.#state.at === 'handshaking') this.#proven(this.#state.attempt);
     });
     client.on('close', (reason) => {
       this.#lastReason = reason;
@@ -112,8 +117,12 @@ export class Redial {
 
   /** The session is wanted now: an attempt is made at once. Settles with its outcome. */
   connect(): Promise<void> {
+    const { client } = this.#options;
     this.#wish = 'up';
-    if (this.#state.at === 'established') return Promise.resolve();
+    if (this.#state.at === 'established') {
+      // When its transport is closed, it has ended here, too.
+      return client.connected ? Promise.resolve() : client.disconnect().then(() => this.#connectAgain());
+    }
     const outcome = this.outcome();
     if (this.#state.at === 'waiting') {
       this.#state.cancel();
@@ -124,16 +133,21 @@ export class Redial {
     return outcome;
   }
 
+  #connectAgain(): Promise<void> {
+    return this.#wish === 'up' ? this.connect() : Promise.reject(onRequest());
+  }
+
   /** No session is wanted. Resolves when it is down, which is within a second. */
   async stop(): Promise<void> {
     this.#wish = 'down';
-    this.#settle(new NotConnectedError('not connected: disconnected on request'));
+    this.#settle(onRequest());
     this.#look();
     if (this.#state.at === 'closing') await this.#state.down;
   }
 
   /** Ends the session, which has nothing under way, and opens a new one at once. Settles with the outcome. */
   renew(): Promise<void> {
+    if (this.#state.at !== 'established') return Promise.reject(onRequest());
     const outcome = this.outcome();
     this.#connect();
     return outcome;
@@ -141,6 +155,7 @@ export class Redial {
 
   /** Settles with the outcome of the running attempt, or of the next one. */
   outcome(): Promise<void> {
+    if (this.#wish === 'down') return Promise.reject(onRequest());
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
@@ -171,9 +186,11 @@ export class Redial {
   #close(): void {
     let isDown!: () => void;
     this.#become({ at: 'closing', down: new Promise((resolve) => (isDown = resolve)) });
-    const { client, drain } = this.#options;
+    const { client, drain, environment } = this.#options;
+    const { clock } = environment;
+    const closeBy = clock.now() + CLOSE_MS;
     void drain()
-      .then(() => client.disconnect())
+      .then(() => client.disconnect(closeBy - clock.now()))
       .then(() => {
         this.#become({ at: 'idle' });
         isDown();
@@ -198,22 +215,27 @@ export class Redial {
   #connect(): void {
     const attempt: Attempt = {};
     this.#become({ at: 'connecting', attempt });
-    this.#open(attempt).catch(async (error: unknown) => this.#ended(attempt, await this.#reasonOf(error)));
+    this.#open(attempt).catch(async (error: unknown) => {
+      // Once it is proven, the session tells of its end itself.
+      if (!attempt.isProven) this.#ended(attempt, await this.#reasonOf(error));
+    });
   }
 
   /** @throws USMPError when the attempt came to nothing. */
   async #open(attempt: Attempt): Promise<void> {
-    const { client, environment } = this.#options;
+    const { client } = this.#options;
     await client.disconnect(); // what is left of the last session, whose socket may linger
+    if (!this.#isCurrent(attempt, 'connecting')) return; // stopped meanwhile
     await client.connect();
-    attempt.openedAt = environment.clock.now();
-    await client.ping();
-    const { sessionId } = client;
-    // It may have ended or been stopped meanwhile, which has been dealt with.
-    if (sessionId === undefined || !this.#isCurrent(attempt, 'handshaking')) return;
+    await client.ping(); // has the gateway send its first sealed frame, if it sends nothing by itself
+  }
+
+  #proven(attempt: Attempt): void {
+    attempt.isProven = true;
+    if (!attempt.session) return;
     this.#sessions += 1;
-    this.#become({ at: 'established', sessionId, attempt });
     this.#settle();
+    this.#become({ at: 'established', sessionId: attempt.session.id, attempt });
   }
 
   /** A session that ended before the first PING is known to have ended, but not why, until its socket has closed. */
@@ -235,22 +257,24 @@ export class Redial {
       this.#connect(); // a new session is all that it takes
       return;
     }
+    const { client, environment } = this.#options;
     const reason = this.#pattern(attempt, ended);
     this.#failures += 1;
     const retryInMs = this.#retryDelay(reason);
-    const cancel = this.#options.environment.clock.setTimer(retryInMs, () => this.#connect());
-    this.#become({ at: 'waiting', reason, retryInMs, cancel });
+    const cancel = environment.clock.setTimer(retryInMs, () => this.#connect());
+    if (client.connected) void client.disconnect(); // it did not answer the PING that should prove it
     this.#settle(reason);
+    this.#become({ at: 'waiting', reason, retryInMs, cancel });
   }
 
   /** What the end of this session means beside those of the sessions before. */
-  #pattern({ openedAt, isProven }: Attempt, error: USMPError): USMPError {
-    if (openedAt === undefined) return error;
+  #pattern({ session, isProven }: Attempt, error: USMPError): USMPError {
+    if (!session) return error;
     const { client, environment } = this.#options;
-    const age = environment.clock.now() - openedAt;
+    const age = environment.clock.now() - session.openedAt - silenceIn(error);
     if (this.#state.at === 'established' && age >= STABLE_MS) this.#failures = 0;
     this.#shortInARow = age < SHORT_MS ? this.#shortInARow + 1 : 0;
-    if (!isProven) return neverProven(error);
+    if (!isProven) return isNetworkFailure(error) ? error : neverProven(error);
     return this.#shortInARow < SHORT_IN_A_ROW ? error : shortSessions(client.deviceId, error);
   }
 
@@ -261,6 +285,12 @@ export class Redial {
     return retryDelay(failures, backoff, viewOf(environment.random(4)).getUint32(0, true) / 2 ** 32);
   }
 }
+
+const onRequest = (): NotConnectedError => new NotConnectedError('not connected: disconnected on request');
+
+/** How long the session had been dead already when that was noticed, in milliseconds. */
+const silenceIn = ({ values: { silentMs } }: USMPError): number =>
+  typeof silentMs === 'number' ? silentMs : 0;
 
 /** A state without what only this file needs of it. */
 function shown(state: State): ConnectionState {

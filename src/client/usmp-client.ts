@@ -1,10 +1,9 @@
 /** One session to a gateway, from `connect` to `disconnect` (protocol §6.1). */
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { equalProofs } from '../crypto/proofs.js';
-import { NotConnectedError } from '../errors.js';
 import { ClientHandshake } from '../handshake/client.js';
 import { Channel, type News } from '../peer/channel.js';
-import { Endpoint } from '../peer/endpoint.js';
+import { CLOSE_MS, Endpoint } from '../peer/endpoint.js';
 import { Peer, type Protocol } from '../peer/peer.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { explainConnectFailure } from './explain.js';
@@ -16,8 +15,8 @@ import {
   type ClientOptions,
 } from './options.js';
 
-/** How long `disconnect` waits for queued messages and BYE to leave. */
-const CLOSE_TIMEOUT_MS = 800;
+/** For the PONG, where no PONG is waited for to keep the session. */
+const PING_TIMEOUT_MS = 10_000;
 
 type State =
   | { readonly at: 'disconnected' }
@@ -92,9 +91,12 @@ export class USMPClient extends Endpoint {
     return connected;
   }
 
-  /** Sends what is queued and BYE, and closes; within a second. Harmless when there is no session. */
-  async disconnect(): Promise<void> {
-    await this.#channel?.close(CLOSE_TIMEOUT_MS);
+  /**
+   * Sends what is queued and BYE, and closes; within a second. Harmless when there is no session.
+   * @param withinMs milliseconds, when it has less time than that.
+   */
+  async disconnect(withinMs = CLOSE_MS): Promise<void> {
+    await this.#channel?.close(withinMs);
   }
 
   /** Frames sent under the present keys of the session. */
@@ -129,12 +131,7 @@ export class USMPClient extends Endpoint {
     return super.onNews(news);
   }
 
-  protected override openChannel(): Channel {
-    if (this.#state.at !== 'connected') throw new NotConnectedError();
-    return this.#state.channel;
-  }
-
-  protected override lastChannel(): Channel | undefined {
+  protected override get channel(): Channel | undefined {
     return this.#channel;
   }
 
@@ -153,7 +150,8 @@ export class USMPClient extends Endpoint {
       clock,
       open: (handlers) => dial[protocol]({ host, port, failures: this.#failures }, handlers),
       connectTimeoutMs: this.#options.connectMs,
-      explain: (error) => explainConnectFailure({ host, port, protocol }, error),
+      ...(pongTimeoutMs === 0 && { pingTimeoutMs: PING_TIMEOUT_MS }),
+      explain: (error, isResolving) => explainConnectFailure({ host, port, protocol }, error, isResolving),
       hooks: this.channelHooks(),
     });
   }

@@ -10,9 +10,9 @@ import type { Frame } from '../wire/frame.js';
 import { decodeChallenge, decodeHelloRetry, decodeSessionOk, encodeHello } from '../wire/payloads.js';
 import { unexpected, type Ending, type Handshake, type HandshakeStep } from './handshake.js';
 
-/** Over UDP, silence means a rejection when HELLO_ACK was sent so often, and so long ago at first. */
-const REJECTION_SENDS = 5;
-const REJECTION_MS = 5_000;
+/** Over UDP, silence means a refusal when what it follows was sent so often, and so long ago at first. */
+const REFUSAL_SENDS = 5;
+const REFUSAL_MS = 5_000;
 
 type State =
   | { readonly at: 'start' }
@@ -56,7 +56,7 @@ export class ClientHandshake implements Handshake {
 
   failure(ending: Ending): USMPError {
     const state = this.#state;
-    if (state.at === 'sessionOk') return isRejection(ending) ? rejected() : withoutSessionOk();
+    if (state.at === 'sessionOk') return isRefusal(ending) ? rejected() : withoutSessionOk();
     if (ending.by === 'close') {
       return new HandshakeError(
         'the gateway closed the connection before CHALLENGE: it may have locked this address out after failed ' +
@@ -65,6 +65,7 @@ export class ClientHandshake implements Handshake {
       );
     }
     if (state.at === 'challenge' && state.cookieSent) {
+      if (ending.over === 'udp' && !isRefusal(ending)) return late();
       return new HandshakeError(
         'the gateway answered, and then sent no CHALLENGE: it may have locked this address out after failed ' +
           'attempts (wait a minute), or be full, or the network loses much',
@@ -130,11 +131,18 @@ export class ClientHandshake implements Handshake {
   }
 }
 
-/** A wrong PSK shows as a TCP close, or as UDP silence, after HELLO_ACK (protocol §5.4); a slow network does, too. */
-function isRejection(ending: Ending): boolean {
+/** A gateway refuses by a TCP close or by UDP silence (protocol §5.1, §5.4); a slow one or a slow network is silent, too. */
+function isRefusal(ending: Ending): boolean {
   if (ending.by === 'close') return true;
   const { over, since } = ending;
-  return over === 'udp' && since !== undefined && since.sends >= REJECTION_SENDS && since.ms >= REJECTION_MS;
+  return over === 'udp' && since !== undefined && since.sends >= REFUSAL_SENDS && since.ms >= REFUSAL_MS;
+}
+
+function late(): HandshakeError {
+  return new HandshakeError(
+    'the gateway answered HELLO, but the time for the handshake was over before it went on: it or the network is slow',
+    { code: 'USMP_TIMEOUT', fault: 'network' },
+  );
 }
 
 function rejected(): HandshakeError {

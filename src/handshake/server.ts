@@ -71,7 +71,10 @@ export class ServerHandshake implements Handshake {
   }
 
   failure(ending: Ending): USMPError {
-    if (this.#state.at === 'psk') return this.lookupFailure('took too long');
+    if (this.#state.at === 'psk') {
+      const how = ending.by === 'close' ? 'was not over when the device gave up' : 'took too long';
+      return this.lookupFailure(how);
+    }
     const awaited = this.#state.at === 'hello' ? 'HELLO' : 'HELLO_ACK';
     return ending.by === 'close'
       ? new HandshakeError(`the device closed the connection before ${awaited}`, {

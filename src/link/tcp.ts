@@ -1,9 +1,6 @@
 /** A TCP socket as a transport. */
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Dial, Transport, TransportHandlers } from './transport.js';
-
-/** How long a close waits for written bytes to leave; a peer that does not read must not hold the socket. */
-const LINGER_MS = 500;
 
 /** Wraps a socket that is open or opening. */
 export function tcpTransport(socket: Socket, handlers: TransportHandlers): Transport {
@@ -24,9 +21,10 @@ export function tcpTransport(socket: Socket, handlers: TransportHandlers): Trans
     write: (bytes) => socket.write(bytes),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
-    close() {
+    close(withinMs) {
       if (linger || socket.destroyed) return;
-      linger = setTimeout(() => socket.destroy(), LINGER_MS);
+      // A peer that does not read must not hold the socket.
+      linger = setTimeout(() => socket.destroy(), withinMs);
       socket.resume(); // an unread byte would hold back the peer's FIN
       if (socket.connecting) socket.destroy();
       else socket.destroySoon();
@@ -35,5 +33,18 @@ export function tcpTransport(socket: Socket, handlers: TransportHandlers): Trans
 }
 
 /** Node.js resolves the name anew and tries IPv6 and IPv4 addresses side by side (RFC 8305). */
-export const dialTcp: Dial = ({ host, port }, handlers) =>
-  tcpTransport(connect({ host, port, autoSelectFamily: true }), handlers);
+export const tcpDialer =
+  (lookup?: LookupFunction): Dial =>
+  ({ host, port }, handlers) => {
+    const socket = connect({ host, port, autoSelectFamily: true, ...(lookup && { lookup }) });
+    let isResolving = isIP(host) === 0;
+    socket.once('lookup', () => (isResolving = false));
+    return {
+      ...tcpTransport(socket, handlers),
+      get isResolving() {
+        return isResolving;
+      },
+    };
+  };
+
+export const dialTcp = tcpDialer();

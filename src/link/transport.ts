@@ -16,8 +16,10 @@ export interface Transport {
   write(bytes: Uint8Array): boolean;
   pause(): void;
   resume(): void;
-  /** Sends what was written, where the path allows, and releases the socket within a second. */
-  close(): void;
+  /** Sends what was written, where the path allows, and releases the socket within so many milliseconds. */
+  close(withinMs: number): void;
+  /** While it opens: whether it still waits for the address of a host name. */
+  readonly isResolving?: boolean;
 }
 
 export interface Target {

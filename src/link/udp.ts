@@ -40,8 +40,12 @@ export const udpDialer =
       socket = createSocket(family === 6 ? 'udp6' : 'udp4');
       socket.on('message', (datagram) => handlers.data(datagram));
       socket.on('error', (fault) => (state === 'open' ? handlers.fault(fault) : close(fault)));
-      socket.connect(port, address, () => {
+      socket.connect(port, address, (fault?: NodeJS.ErrnoException) => {
         if (state !== 'resolving') return;
+        if (fault) {
+          close(fault);
+          return;
+        }
         state = 'open';
         handlers.open();
       });
@@ -57,6 +61,9 @@ export const udpDialer =
       pause: () => undefined,
       resume: () => undefined,
       close: () => close(),
+      get isResolving() {
+        return state === 'resolving' && !socket;
+      },
     };
   };
 

@@ -5,13 +5,15 @@
  */
 import type { CancelTimer, Clock } from '../clock.js';
 import type { Secret } from '../crypto/secret.js';
-import { ConnectionClosedError, USMPError, USMPTimeoutError } from '../errors.js';
+import { ConnectionClosedError, NotConnectedError, USMPError, USMPTimeoutError } from '../errors.js';
 import type { Transport, TransportHandlers } from '../link/transport.js';
 import { toHex } from '../wire/bytes.js';
 import { guarded } from './guarded.js';
 import { Intake } from './intake.js';
 import { Inbox } from './inbox.js';
+import { patient, type Timers } from './patience.js';
 import type { Peer } from './peer.js';
+import { Requests, type Limit } from './requests.js';
 import type { Ticket } from './send-queue.js';
 import { turnOf, type Turn } from './turn.js';
 
@@ -49,27 +51,29 @@ export interface ChannelOptions {
   readonly connectTimeoutMs: number;
   /** For the answer to a PING where the session does not end without it; none by default. */
   readonly pingTimeoutMs?: number;
-  /** What a failure to open the transport means: the system's error, or nothing when it took too long. */
-  readonly explain: (error: NodeJS.ErrnoException | undefined) => USMPError;
+  /**
+   * What a failure to open the transport means.
+   * @param error of the system; nothing when it took too long.
+   * @param isResolving whether it took too long to find the address of a host name.
+   */
+  readonly explain: (error: NodeJS.ErrnoException | undefined, isResolving: boolean) => USMPError;
   readonly hooks: ChannelHooks;
 }
 
-interface Pending {
-  resolve(value: number): void;
-  reject(error: USMPError): void;
-  readonly cancelTimer: CancelTimer;
-}
-
-interface Limit {
-  readonly ms: number;
-  readonly error: () => USMPError;
+/** For the deadline of the peer in this state, or for the opening of the transport. */
+interface Alarm {
+  readonly cancel: CancelTimer;
+  readonly deadline?: number;
+  readonly state?: Peer['state'];
 }
 
 /** Errors with which the system tells that nothing takes our datagrams. */
 const UNREACHABLE = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-/** A deadline is put off for what has arrived before it and is not worked off, but not for ever. */
-const MAX_CATCH_UP_MS = 5_000;
+/** What a session has written by its end may take so long to leave … */
+const LINGER_MS = 400;
+/** … and a close keeps back so much of its time for that. */
+const LAST_MS = 100;
 
 const ignore = (): void => undefined;
 
@@ -86,9 +90,16 @@ export class Channel {
   readonly #explain: ChannelOptions['explain'];
   readonly #pingTimeoutMs: number;
   readonly #transport: Transport;
-  readonly #pending = new Map<Ticket, Pending>();
+  readonly #requests: Requests;
   readonly #intake: Intake;
-  #cancelTimer: CancelTimer = ignore;
+  /** For answers that do not come in time. */
+  readonly #timers: Timers;
+  #alarm: Alarm | undefined;
+  #wanted = true;
+  /** A frame of the other side was authenticated. */
+  #isProven = false;
+  /** When all has to be gone; undefined while nobody closes it. */
+  #closeBy: number | undefined;
   #flushing = false;
   #reason: USMPError | undefined;
   #settleEstablished!: { resolve(info: SessionInfo): void; reject(error: USMPError): void };
@@ -101,7 +112,6 @@ export class Channel {
     this.hooks = options.hooks;
     this.#explain = options.explain;
     this.#pingTimeoutMs = options.pingTimeoutMs ?? 0;
-    this.inbox = new Inbox(options.clock, (room) => this.#intake.setRoom(room));
     this.#intake = new Intake({
       turn: this.#turn,
       isDatagram: options.peer.isDatagram,
@@ -109,18 +119,21 @@ export class Channel {
       onListening: (listening) => this.#run((peer, now) => peer.setReceiving(listening, now)),
       onReading: (reading) => (reading ? this.#transport.resume() : this.#transport.pause()),
     });
+    this.#timers = patient(options.clock, this.#intake);
+    this.#requests = new Requests(this.#timers);
+    this.inbox = new Inbox(this.#timers, (room) => this.#intake.setRoom(room));
     this.established = new Promise((resolve, reject) => (this.#settleEstablished = { resolve, reject }));
     this.established.catch(() => undefined); // the reason is also in `closed`
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
-    this.#cancelTimer = this.#clock.setTimer(options.connectTimeoutMs, () =>
-      this.#fail(this.#explain(undefined)),
-    );
+    const giveUp = (): void => this.#fail(this.#explain(undefined, this.#transport.isResolving ?? false));
+    this.#alarm = { cancel: this.#timers.setTimer(options.connectTimeoutMs, giveUp) };
     this.#transport = opened(options.open, {
       open: () => this.start(),
       data: (bytes) => this.receive(bytes),
       drain: () => this.#run((peer, now) => peer.setWritable(true, now)),
       fault: (error) => {
-        if (peerIsOpening(this.#peer) && UNREACHABLE.has(error.code ?? '')) this.#fail(this.#explain(error));
+        if (peerIsOpening(this.#peer) && UNREACHABLE.has(error.code ?? ''))
+          this.#fail(this.#explain(error, false));
       },
       closed: (error) => this.#intake.end(() => this.#transportClosed(error)),
     });
@@ -159,17 +172,22 @@ export class Channel {
   /** Takes back the messages that wait to be sent: their sending is rejected. */
   withdraw(): void {
     const reason = new USMPError('the message was taken back', { code: 'USMP_WITHDRAWN', fault: 'local' });
-    for (const ticket of this.#peer.withdraw()) this.#settle(ticket)?.reject(reason);
+    for (const ticket of this.#peer.withdraw()) this.#requests.settle(ticket)?.reject(reason);
   }
 
-  /** Whether the owner takes messages; meanwhile they wait at the other side. */
+  /**
+   * Whether the owner takes messages; meanwhile they wait at the other side. A session that is not known to live yet
+   * goes on until it is, so that one message may come all the same.
+   */
   setWanted(wanted: boolean): void {
-    this.#intake.setWanted(wanted);
+    this.#wanted = wanted;
+    this.#intake.setWanted(wanted || !this.#isProven);
   }
 
-  /** Sends what is queued, then BYE. Resolves when the transport is closed, too. */
-  async close(timeoutMs: number): Promise<void> {
-    this.#run((peer, now) => peer.close(now, timeoutMs));
+  /** Sends what is queued, then BYE. Resolves when the transport is closed, too, within so many milliseconds. */
+  async close(withinMs: number): Promise<void> {
+    this.#closeBy ??= this.#clock.now() + withinMs;
+    this.#run((peer, now) => peer.close(now, Math.max(0, withinMs - LAST_MS)));
     await this.closed;
   }
 
@@ -205,21 +223,20 @@ export class Channel {
 
   #request(ask: (peer: Peer, now: number) => Ticket, limit?: Limit): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#run((peer, now) => {
-        const ticket = ask(peer, now);
-        const cancelTimer = limit
-          ? this.#clock.setTimer(limit.ms, () => this.#settle(ticket)?.reject(limit.error()))
-          : ignore;
-        this.#pending.set(ticket, { resolve, reject, cancelTimer });
-      });
+      if (!this.isEstablished) throw this.#notConnected();
+      this.#run((peer, now) => this.#requests.add(ask(peer, now), { resolve, reject }, limit));
     });
   }
 
-  #settle(ticket: Ticket): Pending | undefined {
-    const pending = this.#pending.get(ticket);
-    this.#pending.delete(ticket);
-    pending?.cancelTimer();
-    return pending;
+  #notConnected(): NotConnectedError {
+    switch (this.#peer.state) {
+      case 'closing':
+        return new NotConnectedError('not connected: the session is being closed');
+      case 'closed':
+        return new NotConnectedError(`not connected: ${this.#reason?.message ?? 'the session was closed'}`);
+      default:
+        return new NotConnectedError('not connected: the session is still being opened');
+    }
   }
 
   #fail(error: USMPError): void {
@@ -227,7 +244,7 @@ export class Channel {
   }
 
   #transportClosed(error: NodeJS.ErrnoException | undefined): void {
-    if (this.#peer.state === 'idle') this.#fail(this.#explain(error));
+    if (this.#peer.state === 'idle') this.#fail(this.#explain(error, false));
     else this.#run((peer) => peer.transportClosed(error));
     this.#settleClosed(this.#reason);
   }
@@ -263,19 +280,18 @@ export class Channel {
 
   #arm(): void {
     const { deadline, state } = this.#peer;
-    if (state === 'idle') return; // the timer is that of the transport's opening
-    this.#cancelTimer();
+    if (state === 'idle') return; // the alarm is that of the transport's opening
+    if (this.#alarm && this.#alarm.deadline === deadline && this.#alarm.state === state) return;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
     if (deadline === undefined) return;
-    this.#cancelTimer = this.#clock.setTimer(deadline - this.#clock.now(), () => {
-      // A process that was busy finds the deadline over and the answer in the socket: that comes first.
-      this.#cancelTimer = this.#clock.afterArrivals(() => this.#tick(deadline));
+    // A close has its time and no more, whatever still comes in.
+    const timers = state === 'closing' ? this.#clock : this.#timers;
+    const cancel = timers.setTimer(deadline - this.#clock.now(), () => {
+      this.#alarm = undefined;
+      this.#run((peer, now) => peer.tick(now));
     });
-  }
-
-  #tick(deadline: number): void {
-    const overdue = this.#clock.now() - deadline;
-    if (this.#intake.isBehind && overdue < MAX_CATCH_UP_MS) return; // armed again when it has caught up
-    this.#run((peer, now) => peer.tick(now));
+    this.#alarm = { cancel, deadline, state };
   }
 
   // News
@@ -295,17 +311,21 @@ export class Channel {
         this.#message(Buffer.from(event.data.buffer, event.data.byteOffset, event.data.byteLength));
         break;
       case 'proven':
+        this.#tell(event);
+        this.#isProven = true;
+        this.setWanted(this.#wanted);
+        break;
       case 'rekeyed':
         this.#tell(event);
         break;
       case 'sent':
-        this.#settle(event.ticket)?.resolve(0);
+        this.#requests.settle(event.ticket)?.resolve(0);
         break;
       case 'pong':
-        this.#settle(event.ticket)?.resolve(event.rttMs);
+        this.#requests.settle(event.ticket)?.resolve(event.rttMs);
         break;
       case 'refused':
-        this.#settle(event.ticket)?.reject(event.error);
+        this.#requests.settle(event.ticket)?.reject(event.error);
         break;
       case 'closed':
         this.#ended(event.error);
@@ -336,11 +356,13 @@ export class Channel {
     const reason = error ?? new ConnectionClosedError('the session was closed', { fault: 'local' });
     this.#tell({ type: 'ended', reason: error });
     this.#settleEstablished.reject(reason);
-    for (const ticket of [...this.#pending.keys()]) this.#settle(ticket)?.reject(reason);
+    this.#requests.rejectAll(reason);
     this.inbox.end(reason);
-    this.#cancelTimer();
+    this.#alarm?.cancel();
     this.#intake.stop();
-    this.#transport.close();
+    this.#transport.close(
+      this.#closeBy === undefined ? LINGER_MS : Math.max(0, this.#closeBy - this.#clock.now()),
+    );
   }
 }
 

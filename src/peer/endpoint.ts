@@ -20,6 +20,9 @@ export interface EndpointEvents {
   close: [reason: USMPError | undefined];
 }
 
+/** A close takes less than a second: this, and what timers may be late. */
+export const CLOSE_MS = 900;
+
 /** Seconds: a month. */
 const MAX_TIMEOUT = 31 * 86_400;
 
@@ -33,11 +36,8 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
     });
   }
 
-  /** The channel to send on; NotConnectedError without a session. */
-  protected abstract openChannel(): Channel;
-
-  /** The channel to receive from, which may have closed already; undefined when there never was one. */
-  protected abstract lastChannel(): Channel | undefined;
+  /** The last session's, which may be over; undefined when there never was one. */
+  protected abstract get channel(): Channel | undefined;
 
   protected channelHooks(): ChannelHooks {
     return { onNews: (news) => this.onNews(news) };
@@ -47,6 +47,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
   protected onNews(news: News): boolean {
     switch (news.type) {
       case 'message':
+        if (this.#isPaused) return false;
         this.#emitWaiting();
         return this.#emitMessage(news.message);
       case 'established':
@@ -68,7 +69,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    * USMPTimeoutError when the session ended before it left.
    */
   async send(message: string | Uint8Array): Promise<void> {
-    await this.openChannel().send(toBytes('message', message));
+    await this.#anyChannel().send(toBytes('message', message));
   }
 
   /**
@@ -79,9 +80,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    */
   async recv(options: { timeout?: number } = {}): Promise<Buffer> {
     const { timeout = 0 } = checkOptions('options', options);
-    const channel = this.lastChannel();
-    if (!channel) throw new NotConnectedError();
-    return channel.inbox.take(checkSeconds('timeout', timeout, { max: MAX_TIMEOUT }));
+    return this.#anyChannel().inbox.take(checkSeconds('timeout', timeout, { max: MAX_TIMEOUT }));
   }
 
   /**
@@ -90,7 +89,7 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    * @returns the round-trip time in milliseconds.
    */
   async ping(): Promise<number> {
-    return this.openChannel().ping();
+    return this.#anyChannel().ping();
   }
 
   /**
@@ -102,18 +101,22 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    */
   async rekey(options: { force?: boolean } = {}): Promise<void> {
     const { force = false } = checkOptions('options', options);
-    await this.openChannel().rekey(force);
+    await this.#anyChannel().rekey(force);
   }
 
-  /** Takes no more messages: they wait at the other side, in this session and those to come, until `resume`. */
+  /**
+   * Takes no more messages: they wait at the other side, in this session and those to come, until `resume`. One that
+   * had arrived, or that shows a new session to live, waits here.
+   */
   pause(): void {
     this.#isPaused = true;
-    this.lastChannel()?.setWanted(false);
+    this.channel?.setWanted(false);
   }
 
   resume(): void {
     this.#isPaused = false;
-    this.lastChannel()?.setWanted(true);
+    this.channel?.setWanted(true);
+    this.#emitWaiting();
   }
 
   protected get isPaused(): boolean {
@@ -132,10 +135,15 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
     }
   }
 
+  #anyChannel(): Channel {
+    if (!this.channel) throw new NotConnectedError();
+    return this.channel;
+  }
+
   /** Hands messages that came before there was a listener to the listener. */
   #emitWaiting(): void {
-    while (this.listenerCount('message') > 0) {
-      const message = this.lastChannel()?.inbox.poll();
+    while (!this.#isPaused && this.listenerCount('message') > 0) {
+      const message = this.channel?.inbox.poll();
       if (!message) return;
       this.#emitMessage(message);
     }

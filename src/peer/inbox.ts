@@ -1,6 +1,7 @@
 /** Messages that arrived and wait for `recv`. */
 import { USMPTimeoutError, type USMPError } from '../errors.js';
-import type { CancelTimer, Clock } from '../clock.js';
+import type { CancelTimer } from '../clock.js';
+import type { Timers } from './patience.js';
 
 /** Above the first, nothing more is read from the peer; below the second, reading goes on. */
 const FULL = 256;
@@ -13,7 +14,7 @@ interface Waiter {
 }
 
 export class Inbox {
-  readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #onRoom: (room: boolean) => void;
   readonly #messages: Buffer[] = [];
   readonly #waiters: Waiter[] = [];
@@ -21,8 +22,8 @@ export class Inbox {
   #ended: USMPError | undefined;
 
   /** @param onRoom called when the inbox fills up (false) and when it has room again (true). */
-  constructor(clock: Clock, onRoom: (room: boolean) => void) {
-    this.#clock = clock;
+  constructor(timers: Timers, onRoom: (room: boolean) => void) {
+    this.#timers = timers;
     this.#onRoom = onRoom;
   }
 
@@ -55,7 +56,7 @@ export class Inbox {
     return new Promise((resolve, reject) => {
       const cancelTimer =
         timeoutMs > 0
-          ? this.#clock.setTimer(timeoutMs, () => {
+          ? this.#timers.setTimer(timeoutMs, () => {
               this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
               reject(
                 new USMPTimeoutError(`no message within ${timeoutMs} ms`, { code: 'USMP_RECV_TIMEOUT' }),

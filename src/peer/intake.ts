@@ -31,12 +31,18 @@ export class Intake {
   #wanted = true;
   #listening = true;
   #reading = true;
+  #count = 0;
   /** To be told when all is worked off: the transport has ended. */
   #onEnd: (() => void) | undefined;
   #cancel: CancelTimer = () => undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
+  }
+
+  /** Chunks and datagrams that came so far. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Whether there is more to do than this turn had time for. */
@@ -46,6 +52,7 @@ export class Intake {
 
   add(bytes: Uint8Array): void {
     const { isDatagram, turn } = this.#options;
+    this.#count += 1;
     if (isDatagram && this.#waiting.length >= MAX_DATAGRAMS) return;
     this.#waiting.push(bytes);
     if (this.#state !== 'idle') return;

@@ -64,8 +64,9 @@ type State =
 const CLIENT_REPEAT_MS = 500;
 const SERVER_REPEAT_MS = 200;
 
-/** What the system says of a connection that the other side has ended. */
-const CLOSED_BY_PEER = new Set(['ECONNRESET', 'EPIPE']);
+/** Whether the other side has ended the connection, by what the system says. A network that fails shows in another way. */
+export const isClosedByPeer = (cause: NodeJS.ErrnoException | undefined): boolean =>
+  !cause || cause.code === 'ECONNRESET' || cause.code === 'EPIPE';
 
 const always = (): boolean => true;
 
@@ -180,9 +181,8 @@ export class Peer {
         this.#fail(this.#broken(cause));
         break;
       default:
-        // A side that refuses closes the connection; a network that fails shows in another way.
-        if (cause && !CLOSED_BY_PEER.has(cause.code ?? '')) this.#fail(this.#broken(cause));
-        else this.#fail(this.#handshake.failure({ by: 'close' }));
+        // A side that refuses closes the connection.
+        this.#fail(isClosedByPeer(cause) ? this.#handshake.failure({ by: 'close' }) : this.#broken(cause));
     }
   }
 
@@ -427,7 +427,8 @@ export class Peer {
       return;
     }
     const text = `the ${this.#other} no longer acknowledges: it or the network is down`;
-    this.#fail(new USMPTimeoutError(text, { code: 'USMP_NO_ACK' }));
+    const values = { silentMs: silence?.ms ?? 0 };
+    this.#fail(new USMPTimeoutError(text, { code: 'USMP_NO_ACK', values }));
   }
 
   #broken(cause: Error | undefined): USMPError {

@@ -100,10 +100,10 @@ export class Running {
   tick(now: number): void {
     switch (this.#liveness.due(now)) {
       case 'unanswered':
-        this.#dead('it did not answer a PING in time');
+        this.#dead('it did not answer a PING in time', this.#options.times.pongTimeoutMs);
         return;
       case 'silent':
-        this.#dead('nothing came from it in time');
+        this.#dead('nothing came from it in time', this.#options.times.sessionTimeoutMs);
         return;
       case 'ping':
         this.#liveness.pinged(now);
@@ -123,9 +123,9 @@ export class Running {
     this.sender.pump(now);
   }
 
-  #dead(why: string): void {
+  #dead(why: string, silentMs: number): void {
     const text = `the ${this.#options.other} is silent: ${why}`;
-    this.#end(new USMPTimeoutError(text, { code: 'USMP_DEAD' }));
+    this.#end(new USMPTimeoutError(text, { code: 'USMP_DEAD', values: { silentMs } }));
   }
 
   #end(error: USMPError): void {

@@ -2,11 +2,8 @@
 import { inspect } from 'node:util';
 import type { USMPError } from '../errors.js';
 import type { Channel } from '../peer/channel.js';
-import { Endpoint } from '../peer/endpoint.js';
+import { CLOSE_MS, Endpoint } from '../peer/endpoint.js';
 import type { Protocol } from '../peer/peer.js';
-
-/** How long `bye` waits for queued messages and BYE to leave. */
-const CLOSE_TIMEOUT_MS = 800;
 
 export interface SessionFacts {
   /** As `aa:bb:cc:dd:ee:ff`. */
@@ -45,7 +42,7 @@ export class ServerSession extends Endpoint implements SessionFacts {
 
   /** Sends what is queued and BYE, and closes; within a second. */
   async bye(): Promise<void> {
-    await this.#channel.close(CLOSE_TIMEOUT_MS);
+    await this.#channel.close(CLOSE_MS);
   }
 
   /** Ends the session at once, without BYE. */
@@ -57,11 +54,7 @@ export class ServerSession extends Endpoint implements SessionFacts {
     return `ServerSession ${this.deviceId} from ${this.protocol}://${this.remoteAddress}:${this.remotePort}`;
   }
 
-  protected override openChannel(): Channel {
-    return this.#channel;
-  }
-
-  protected override lastChannel(): Channel {
+  protected override get channel(): Channel {
     return this.#channel;
   }
 }

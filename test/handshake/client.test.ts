@@ -210,6 +210,7 @@ describe('why a handshake of a client came to nothing', () => {
     fault: 'network',
     message: /answered, and then sent no CHALLENGE: .*locked .*out/,
   };
+  const late = { code: 'USMP_TIMEOUT', fault: 'network', message: /^the gateway answered HELLO, .* is slow$/ };
 
   const close: Ending = { by: 'close' };
   const tcp: Ending = { by: 'silence', over: 'tcp' };
@@ -220,7 +221,10 @@ describe('why a handshake of a client came to nothing', () => {
     { step: 'HELLO', ending: udp(5, 10_000), expected: noUdp },
     { step: 'HELLO with cookie', ending: close, expected: early },
     { step: 'HELLO with cookie', ending: tcp, expected: noChallenge },
-    { step: 'HELLO with cookie', ending: udp(5, 10_000), expected: noChallenge },
+    { step: 'HELLO with cookie', ending: udp(5, 5_000), expected: noChallenge },
+    { step: 'HELLO with cookie', ending: udp(4, 9_000), expected: late },
+    { step: 'HELLO with cookie', ending: udp(9, 4_999), expected: late },
+    { step: 'HELLO with cookie', ending: udp(1, 500), expected: late },
     { step: 'HELLO_ACK', ending: close, expected: rejected },
     { step: 'HELLO_ACK', ending: tcp, expected: lateAck },
     { step: 'HELLO_ACK', ending: udp(5, 5_000), expected: rejected },

@@ -40,6 +40,39 @@ describe('a gateway name with several addresses, over udp', () => {
     await assert.rejects(client.connect(), { code: 'USMP_HOST_NOT_FOUND' });
   });
 
+  it('to which the system has no way fails with what the system says', async () => {
+    // A UDP socket may not be connected to the address of everybody.
+    const addresses = [{ address: '255.255.255.255', family: 4 }];
+    const everybody: Lookup = (_host, callback) => queueMicrotask(() => callback(null, addresses));
+    const client = new USMPClient(
+      { host: 'everybody.test', psk: PSK, protocol: 'udp' },
+      { ...systemEnvironment, dial: { ...systemEnvironment.dial, udp: udpDialer(everybody) } },
+    );
+    await assert.rejects(client.connect(), { code: /^USMP_(CONNECT_FAILED|UNREACHABLE)$/ });
+    await client.disconnect();
+  });
+
+  it('is known to be looked up still, or to have been', async () => {
+    let answer!: () => void;
+    const lookup: Lookup = (_host, callback) =>
+      (answer = () => callback(null, [{ address: '127.0.0.1', family: 4 }]));
+    let isOpen!: () => void;
+    const opened = new Promise<void>((resolve) => (isOpen = resolve));
+    let isClosed!: () => void;
+    const closed = new Promise<void>((resolve) => (isClosed = resolve));
+    const nothing = (): void => undefined;
+    const transport = udpDialer(lookup)(
+      { host: 'gateway.test', port: 9, failures: 0 },
+      { open: isOpen, data: nothing, drain: nothing, fault: nothing, closed: isClosed },
+    );
+    assert.equal(transport.isResolving, true);
+    answer();
+    assert.equal(transport.isResolving, false);
+    await opened;
+    transport.close(0);
+    await closed;
+  });
+
   it('is looked up by the system otherwise', async () => {
     const closed = new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
       const target = { host: 'does-not-exist.invalid', port: 9, failures: 0 };

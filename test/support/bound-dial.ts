@@ -55,7 +55,7 @@ export class BoundDial {
       },
       pause: () => undefined,
       resume: () => undefined,
-      close,
+      close: () => close(),
     };
   };
 }

@@ -34,6 +34,11 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
+  /** The process is busy for so long: timers that are due by then fire late, once `advance` lets them. */
+  work(ms: number): void {
+    this.#now += ms;
+  }
+
   /** Moves time on, firing timers in their order and letting promises settle after each. */
   async advance(ms: number): Promise<void> {
     const until = this.#now + ms;
@@ -66,4 +71,31 @@ export class FakeClock implements Clock {
 /** Lets every promise that can settle do so; nothing here waits for real time. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A clock whose turns of the event loop are taken by hand. */
+export class TurnClock extends FakeClock {
+  readonly #arrivals = new Set<() => void>();
+
+  override afterArrivals(fire: () => void): CancelTimer {
+    const own = (): void => fire();
+    this.#arrivals.add(own);
+    return () => void this.#arrivals.delete(own);
+  }
+
+  /** The next turn of the event loop, with all that it sets off. */
+  async turn(): Promise<void> {
+    for (const fire of [...this.#arrivals]) {
+      if (!this.#arrivals.delete(fire)) continue;
+      fire();
+      await settle();
+    }
+  }
+
+  /** Turns, until nobody waits for one. @returns how many. */
+  async turns(limit = 10_000): Promise<number> {
+    let count = 0;
+    for (; this.#arrivals.size > 0 && count < limit; count++) await this.turn();
+    return count;
+  }
 }
