@@ -5,6 +5,7 @@ import type { UsmpClientNode } from './shared/client-node.js';
 import { reasonFor } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
 import { connectionOptions, type ClientSettings } from './shared/settings.js';
+import { storesOf } from './shared/stores.js';
 import { testConnection } from './shared/test-connection.js';
 import { say, translator } from './shared/text.js';
 
@@ -56,4 +57,7 @@ export = function (RED: NodeAPI): void {
     RED.auth.needsPermission('usmp-client.write'),
     testConnection(RED),
   );
+  RED.httpAdmin.get('/usmp/stores', RED.auth.needsPermission('usmp-client.read'), (_request, response) => {
+    response.json(storesOf((RED.settings as { contextStorage?: unknown }).contextStorage));
+  });
 };

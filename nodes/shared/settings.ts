@@ -1,13 +1,16 @@
 /** What is filled in the dialog of a gateway, as options of the engine. */
+import { ArgumentError, deriveDeviceId, parsePsk, type ConnectionOptions } from '../../src/index.js';
 import {
-  ArgumentError,
-  deriveDeviceId,
-  parsePsk,
-  type ConnectionOptions,
-  type Protocol,
-  type PskFormat,
-  type Suite,
-} from '../../src/index.js';
+  checkRetryOrder,
+  environmentName,
+  readChoice,
+  readDeviceId,
+  readHost,
+  readNumber,
+  textOf,
+  UNITS,
+  type NumberField,
+} from './rules.js';
 
 /** The dialog's fields as Node-RED hands them over: text, with `${ENV}` replaced where the variable is set. */
 export interface ClientSettings {
@@ -33,11 +36,8 @@ export interface ClientSettings {
   rekeyFrames?: string | number;
 }
 
-/** The options of the engine that have another unit in the dialog, and one another name. */
-export const SCALED = {
-  outboxBytes: { setting: 'outboxSize', unit: 1024 },
-  rekeyAfter: { setting: 'rekeyAfter', unit: 60 },
-} as const;
+/** The option of the engine that has another name and unit in the dialog. */
+export const SCALED = { outboxBytes: { setting: 'outboxSize', unit: UNITS.outboxSize } } as const;
 
 /** Finds a variable of the environment. */
 export type Environment = (name: string) => string | number | boolean | undefined;
@@ -48,9 +48,8 @@ function resolved(
   typed: string | number | undefined,
   environment: Environment = () => undefined,
 ): string {
-  const text = String(typed ?? '');
-  const match = /^\$(?:\{(.*)\}|\((.*)\))$/.exec(text);
-  const name = match?.[1] ?? match?.[2];
+  const text = textOf(typed);
+  const name = environmentName(text);
   if (name === undefined) return text;
   const found = environment(name);
   if (found !== undefined) return String(found);
@@ -58,24 +57,9 @@ function resolved(
   throw new ArgumentError(field, `the environment variable ${name} is not set`, problem);
 }
 
-/** Undefined when the field is blank. */
-function numberFrom(field: string, text: string): number | undefined {
-  if (text.trim() === '') return undefined;
-  const result = Number(text);
-  if (Number.isFinite(result)) return result;
-  throw new ArgumentError(field, 'expected a number', { kind: 'numeric' });
-}
-
-/** Pinging more often is no use, and a gateway ends a session that sends many PINGs in a second (protocol §3.5.2). */
-const INTERVAL = { min: 1, max: 86_400 };
-
 /** @returns seconds; 0 for never. @throws ArgumentError naming `interval`. */
 export function pingInterval(typed: string | number | undefined): number {
-  const seconds = numberFrom('interval', resolved('interval', typed)) ?? 0;
-  const { min, max } = INTERVAL;
-  if (seconds === 0 || (seconds >= min && seconds <= max)) return seconds;
-  const problem = { kind: 'number', values: INTERVAL };
-  throw new ArgumentError('interval', `expected a number of seconds from ${min} to ${max}`, problem);
+  return readNumber('interval', resolved('interval', typed)) ?? 0;
 }
 
 /**
@@ -87,22 +71,21 @@ export function connectionOptions(
   psk: string | undefined,
   environment?: Environment,
 ): ConnectionOptions {
-  const text = (field: keyof ClientSettings, standard = ''): string =>
-    resolved(field, def[field] ?? standard, environment);
-  const number = (field: keyof ClientSettings, unit = 1): number | undefined => {
-    const value = numberFrom(field, text(field));
-    return value === undefined ? undefined : value * unit;
+  const text = (field: keyof ClientSettings): string => resolved(field, def[field], environment);
+  const number = (field: NumberField & keyof ClientSettings): number | undefined =>
+    readNumber(field, text(field));
+  const scaled = (field: keyof typeof UNITS): number | undefined => {
+    const value = number(field);
+    return value === undefined ? undefined : value * UNITS[field];
   };
 
-  const { outboxBytes, rekeyAfter } = SCALED;
-  const deviceId = text('deviceId').trim();
-  return {
-    host: text('host').trim(),
+  const options = {
+    host: readHost(text('host')),
     port: number('port'),
-    protocol: text('protocol', 'tcp') as Protocol,
-    suite: text('suite', 'aes-256-gcm') as Suite,
-    deviceId: deviceId === '' ? deriveDeviceId(def.id) : deviceId,
-    psk: parsePsk(resolved('psk', psk, environment), text('pskFormat', 'text') as PskFormat),
+    protocol: readChoice('protocol', text('protocol')),
+    suite: readChoice('suite', text('suite')),
+    deviceId: readDeviceId(text('deviceId')) ?? deriveDeviceId(def.id),
+    psk: parsePsk(resolved('psk', psk, environment), readChoice('pskFormat', text('pskFormat')) ?? 'text'),
     keepalive: number('keepalive'),
     connectTimeout: number('connectTimeout'),
     handshakeTimeout: number('handshakeTimeout'),
@@ -110,9 +93,11 @@ export function connectionOptions(
     retryMax: number('retryMax'),
     retryJitter: number('retryJitter'),
     outboxCount: number('outboxCount'),
-    outboxBytes: number(outboxBytes.setting, outboxBytes.unit),
+    outboxBytes: scaled('outboxSize'),
     outboxAge: number('outboxAge'),
-    rekeyAfter: number(rekeyAfter.setting, rekeyAfter.unit),
+    rekeyAfter: scaled('rekeyAfter'),
     rekeyFrames: number('rekeyFrames'),
   };
+  checkRetryOrder(options.retryMin, options.retryMax);
+  return options;
 }
