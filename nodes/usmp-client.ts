@@ -2,14 +2,16 @@
 import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
 import type { UsmpClientNode } from './shared/client-node.js';
-import { reasonFor } from './shared/explain.js';
+import { blankDeviceId, deviceIdEndpoint } from './shared/device-id.js';
+import { explain, reasonFor, StoreError } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
-import { connectionOptions, type ClientSettings } from './shared/settings.js';
-import { storesOf } from './shared/stores.js';
+import { livesOf } from './shared/lives.js';
+import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/settings.js';
+import { persists, storesOf } from './shared/stores.js';
 import { testConnection } from './shared/test-connection.js';
 import { say, translator } from './shared/text.js';
 
-interface UsmpClientDef extends NodeDef, Omit<ClientSettings, 'id'> {
+interface UsmpClientDef extends NodeDef, ClientSettings {
   autoConnect?: boolean;
   /** The context store that keeps the outbox over a restart; blank for none. */
   outboxStore?: string;
@@ -21,28 +23,48 @@ interface UsmpClientCredentials {
 
 export = function (RED: NodeAPI): void {
   const t = translator(RED);
+  const lives = livesOf(RED);
 
   function UsmpClient(this: UsmpClientNode, def: UsmpClientDef): void {
     RED.nodes.createNode(this, def);
-    const { psk } = this.credentials as UsmpClientCredentials;
+    const { psk: stored } = this.credentials as UsmpClientCredentials;
+    const inherited = lives.take(this.id);
     let connection: USMPConnection | USMPError;
     try {
-      connection = new USMPConnection(connectionOptions(def, psk));
+      const { pskFormat, ...settings } = gatewaySettings(def, { deviceId: blankDeviceId(RED, this.id) });
+      const { psk, hint } = readPsk(stored, pskFormat);
+      const options = { ...settings, psk };
+      // A session need not notice that its node was made anew.
+      connection = inherited?.connection.isAlike(options)
+        ? inherited.connection
+        : new USMPConnection(options);
+      this.pskPurpose = pskPurpose(connection.client, pskFormat);
+      if (hint) this.warn(say(t, hint));
     } catch (error) {
       if (!(error instanceof USMPError)) throw error;
       connection = error;
       this.error(say(t, reasonFor(error)));
     }
-    this.gateway = new Gateway({
-      node: this,
-      t,
-      connection,
-      autoConnect: def.autoConnect !== false,
-      store: def.outboxStore ?? '',
+    const store = storeOf(def.outboxStore ?? '');
+    if (typeof store !== 'string') this.error(explain(t, store, undefined));
+    const autoConnect = def.autoConnect !== false;
+    this.gateway = new Gateway({ node: this, t, lives, inherited, connection, autoConnect, store });
+    this.on('close', (removed: boolean, done: () => void) => {
+      void this.gateway.close(removed).then(done);
     });
-    this.on('close', (done: () => void) => {
-      void this.gateway.close().then(done);
-    });
+  }
+
+  /** The context store, or why it keeps nothing over a restart. */
+  function storeOf(name: string): string | StoreError {
+    if (name === '') return name;
+    switch (persists((RED.settings as { contextStorage?: unknown }).contextStorage, name)) {
+      case 'yes':
+        return name;
+      case 'no':
+        return new StoreError('USMP_STORE_MEMORY', name);
+      case 'unknown-name':
+        return new StoreError('USMP_STORE_UNKNOWN', name);
+    }
   }
 
   RED.nodes.registerType<UsmpClientNode, UsmpClientDef, object, UsmpClientCredentials>(
@@ -52,6 +74,7 @@ export = function (RED: NodeAPI): void {
       credentials: { psk: { type: 'password' } },
     },
   );
+  RED.httpAdmin.get('/usmp/device-id', RED.auth.needsPermission('usmp-client.read'), deviceIdEndpoint(RED));
   RED.httpAdmin.post(
     '/usmp/test-connection',
     RED.auth.needsPermission('usmp-client.write'),

@@ -19,16 +19,16 @@ export = function (RED: NodeAPI): void {
   function UsmpIn(this: Node, def: UsmpInDef): void {
     RED.nodes.createNode(this, def);
     const format: Format = FORMATS.find((each) => each === def.format) ?? 'auto';
-    const gateway = useGateway(
+    useGateway(
       RED,
       this,
       def.client,
       {
-        onMessage: (message) => {
+        onMessage: (message, origin) => {
           const msg = {
             payload: message as unknown,
             ...(def.topic && { topic: def.topic }),
-            usmp: gateway?.origin,
+            usmp: origin,
           };
           try {
             msg.payload = decodePayload(message, format);
@@ -39,8 +39,8 @@ export = function (RED: NodeAPI): void {
           }
           this.send(msg);
         },
-        onEvent: (event) => {
-          if (def.events) this.send([null, { topic: event.event, payload: event, usmp: gateway?.origin }]);
+        onEvent: (event, origin) => {
+          if (def.events) this.send([null, { topic: event.event, payload: event, usmp: origin }]);
         },
       },
       t,

@@ -1,10 +1,13 @@
 /** The node `usmp out`: msg.payload to the gateway, or msg.action for the session. */
+import { types } from 'node:util';
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { DELIVERIES, MAX_MESSAGE_BYTES } from '../src/index.js';
 import { useGateway } from './shared/client-node.js';
 import { FlowError } from './shared/explain.js';
 import { OFFLINE, type Gateway } from './shared/gateway.js';
-import { encodePayload } from './shared/payload.js';
+import { livesOf } from './shared/lives.js';
+import { Teller } from './shared/outcome.js';
+import { encodePayload, UnsendableError } from './shared/payload.js';
 import { translator } from './shared/text.js';
 
 interface UsmpOutDef extends NodeDef {
@@ -34,15 +37,21 @@ const ACTIONS = new Map<string, (gateway: Gateway, msg: UsmpOutMessage) => Promi
 export = function (RED: NodeAPI): void {
   const t = translator(RED);
 
+  function whyNot(error: unknown): string {
+    if (!(error instanceof UnsendableError)) {
+      return t('error.notJson', { reason: types.isNativeError(error) ? error.message : String(error) });
+    }
+    const { type, property } = error;
+    return property === '' ? t('error.badPayload', { type }) : t('error.badPart', { type, property });
+  }
+
   function bytesOf(payload: unknown): Uint8Array {
-    let bytes: Uint8Array | undefined;
+    let bytes: Uint8Array;
     try {
       bytes = encodePayload(payload);
     } catch (error) {
-      const reason = (error as Error).message;
-      throw new FlowError(t('error.notJson', { reason }), 'USMP_ARGUMENT', error);
+      throw new FlowError(whyNot(error), 'USMP_ARGUMENT', error);
     }
-    if (!bytes) throw new FlowError(t('error.badPayload', { type: typeof payload }), 'USMP_ARGUMENT');
     const { length: size } = bytes;
     if (size <= MAX_MESSAGE_BYTES) return bytes;
     throw new FlowError(t('error.tooLong', { size, max: MAX_MESSAGE_BYTES }), 'USMP_MESSAGE_TOO_LONG');
@@ -53,23 +62,34 @@ export = function (RED: NodeAPI): void {
     const delivery = DELIVERIES.find((each) => each === def.delivery) ?? 'confirmed';
     const offline = OFFLINE.find((each) => each === def.offline) ?? 'queue';
     const gateway = useGateway(RED, this, def.client, {}, t);
+    const teller = new Teller(RED, this, livesOf(RED), t);
 
-    const handle = async (msg: UsmpOutMessage): Promise<void> => {
+    /** @returns whether the message is only kept, to be sent after a restart: then nothing more is heard of it here. */
+    const handle = async (msg: UsmpOutMessage): Promise<boolean> => {
       if (!gateway) throw new FlowError(t('error.noClient'), 'USMP_NOT_CONNECTED');
-      if (msg.action !== undefined) {
+      if (msg.action) {
         const action = typeof msg.action === 'string' ? ACTIONS.get(msg.action) : undefined;
         if (!action) {
           const actions = [...ACTIONS.keys()].join(', ');
           throw new FlowError(t('error.badAction', { actions }), 'USMP_ARGUMENT');
         }
         await action(gateway, msg);
-        return;
+        return false;
       }
-      if (!('payload' in msg)) return;
-      await gateway.send(bytesOf(msg.payload), offline, delivery);
+      if (!('payload' in msg)) return false;
+      return (await gateway.send(bytesOf(msg.payload), offline, delivery)) === 'kept';
     };
     this.on('input', (msg, _send, done) => {
-      handle(msg).then(() => done(), done);
+      if (teller.completes(msg)) {
+        done();
+        return;
+      }
+      handle(msg).then(
+        (isKept) => {
+          if (!isKept) teller.tell(msg, done);
+        },
+        (error: unknown) => teller.tell(msg, done, error as Error),
+      );
     });
   }
 

@@ -4,9 +4,19 @@ import { ArgumentError } from './errors.js';
 export const MAX_PORT = 65_535;
 export const DAY_SECONDS = 86_400;
 
-function show(value: unknown): string {
-  if (typeof value === 'string') return `"${value}"`;
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : typeof value;
+/** What came, but not the value itself: that may be a key in the wrong place. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `text of ${value.length} characters`;
+  return value === null ? 'null' : typeof value;
+}
+
+/** Where a number is expected, a number is no key. */
+const showNumber = (value: unknown): string => (typeof value === 'number' ? String(value) : show(value));
+
+/** An object with options. */
+export function checkOptions<T>(field: string, value: T): T & object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new ArgumentError(field, `expected an object with options, got ${show(value)}`);
 }
 
 /** What a host cannot be, and how it is called; anything else may be a name for the resolver. */
@@ -27,7 +37,7 @@ export function checkHost(field: string, value: unknown): string {
   if (typeof value !== 'string') return refuse('host', show(value));
   const host = value.replace(/^\[([^[\]]*:[^[\]]*)\]$/, '$1');
   const objection = NO_HOST.find(({ pattern }) => pattern.test(host));
-  return objection ? refuse(objection.kind, `text of ${value.length} characters`) : host;
+  return objection ? refuse(objection.kind, show(value)) : host;
 }
 
 export function checkPort(field: string, value: unknown, lowest = 1): number {
@@ -36,14 +46,14 @@ export function checkPort(field: string, value: unknown, lowest = 1): number {
 
 export function checkInteger(field: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
-  const message = `expected a whole number from ${min} to ${max}, got ${show(value)}`;
+  const message = `expected a whole number from ${min} to ${max}, got ${showNumber(value)}`;
   throw new ArgumentError(field, message, { kind: 'whole', values: { min, max } });
 }
 
 /** A number of seconds, to milliseconds. */
 export function checkSeconds(field: string, value: unknown, { min = 0, max = DAY_SECONDS } = {}): number {
   if (typeof value === 'number' && value >= min && value <= max) return value * 1000;
-  const message = `expected a number of seconds from ${min} to ${max}, got ${show(value)}`;
+  const message = `expected a number of seconds from ${min} to ${max}, got ${showNumber(value)}`;
   throw new ArgumentError(field, message, { kind: 'number', values: { min, max } });
 }
 
@@ -55,9 +65,14 @@ export function checkChoice<T extends string>(field: string, value: unknown, cho
   throw new ArgumentError(field, `expected one of ${list}, got ${show(value)}`, problem);
 }
 
+/** Whether it is a `Uint8Array`, of whatever realm: code in a `vm` context has classes of its own. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}
+
 /** A message as bytes; a string stands for its UTF-8 bytes. */
 export function toBytes(field: string, value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+  if (isBytes(value)) return value;
   if (typeof value === 'string') return new TextEncoder().encode(value);
-  throw new ArgumentError(field, `expected a string or bytes, got ${value === null ? 'null' : typeof value}`);
+  throw new ArgumentError(field, `expected a string or bytes, got ${show(value)}`);
 }

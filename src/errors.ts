@@ -12,17 +12,21 @@ export interface ErrorDetail {
   code?: string;
   fault?: Fault;
   cause?: unknown;
+  /** What the message says besides, for a caller that has words of its own for it. Never a secret. */
+  values?: Readonly<Record<string, string | number>>;
 }
 
 export class USMPError extends Error {
   readonly code: string;
   readonly fault: Fault;
+  readonly values: Readonly<Record<string, string | number>>;
 
   constructor(message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = new.target.name;
     this.code = detail.code ?? 'USMP_ERROR';
     this.fault = detail.fault ?? 'peer';
+    this.values = detail.values ?? {};
   }
 }
 

@@ -2,16 +2,18 @@
 export { DEFAULT_SUITE, SUITES, type Suite } from './crypto/aead.js';
 export { DEVELOPMENT_PSK, MIN_PSK_BYTES, parsePsk, PSK_FORMATS, type PskFormat } from './crypto/psk.js';
 export { deriveDeviceId } from './crypto/device-id.js';
+export { systemClock, type CancelTimer, type Clock } from './clock.js';
 export * from './errors.js';
 export { USMPClient } from './client/usmp-client.js';
 export {
   USMPConnection,
   type ConnectionEvents,
   type ConnectionStats,
-  type ConnectionState,
+  type MessageOrigin,
 } from './client/connection.js';
+export type { ConnectionState } from './client/redial.js';
 export type { ConnectionOptions } from './client/connection-options.js';
-export { DELIVERIES, type Delivery, type KeptMessage } from './client/outbox.js';
+export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './client/outbox.js';
 export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
 export type { EndpointEvents } from './peer/endpoint.js';
 export { PROTOCOLS, type Protocol } from './peer/peer.js';

@@ -40,8 +40,8 @@ async function showDeviceId(node: EditorNode): Promise<void> {
   const deviceId = field('deviceId');
   const url = `usmp/device-id?id=${encodeURIComponent(node.id)}`;
   const answer = await $.ajax({ url, dataType: 'json', timeout: 10_000 }).then(
-    (found) => found as { deviceId: string },
+    (found) => found as { deviceId?: string },
     () => undefined,
   );
-  if (answer) deviceId.attr('placeholder', answer.deviceId);
+  if (answer?.deviceId !== undefined) deviceId.attr('placeholder', answer.deviceId);
 }

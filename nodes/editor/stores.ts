@@ -31,7 +31,7 @@ function problemWithStore(name: string): Text | undefined {
   const store = known.find((each) => each.name === name);
   if (store?.persists) return undefined;
   const values = { store: name };
-  return store ? { key: 'usmp-client.store.forgets', values } : { key: 'usmp-client.store.missing', values };
+  return { key: store ? 'usmp.reason.USMP_STORE_MEMORY' : 'usmp.reason.USMP_STORE_UNKNOWN', values };
 }
 
 export const checkedStore = check((_node, value) => problemWithStore(textOf(value as Typed)));

@@ -25,20 +25,23 @@ const STEPS = {
 };
 
 /** What the runtime answers. */
-interface Success {
+interface Tried {
+  readonly deviceId?: string;
+  /** What is odd about the settings, though they can be used. */
+  readonly hint?: Text;
+}
+interface Success extends Tried {
   readonly ok: true;
   readonly rttMs: number;
   readonly sessionId: string;
-  readonly deviceId?: string;
 }
-interface Failure {
+interface Failure extends Tried {
   readonly ok: false;
   readonly step: keyof typeof STEPS;
   /** The setting that is not usable. */
   readonly field?: string;
   readonly reason: Text;
   readonly advice?: Text;
-  readonly deviceId?: string;
 }
 
 interface Outcome {
@@ -63,11 +66,14 @@ function typedSettings(id: string): Record<string, string> {
 }
 
 function tellReport(report: Success | Failure, tabs: Tabs): Outcome {
-  const { deviceId: id } = report;
-  const idLine = id === undefined ? [] : [text('usmp-client.test.deviceId', { id })];
+  const { deviceId: id, hint } = report;
+  const tried = [
+    ...(id === undefined ? [] : [text('usmp-client.test.deviceId', { id })]),
+    ...(hint ? [sayWords(hint)] : []),
+  ];
   if (report.ok) {
     const values = { ms: report.rttMs, session: report.sessionId };
-    return { kind: 'ok', lines: [text('usmp-client.test.ok', values), ...idLine] };
+    return { kind: 'ok', lines: [text('usmp-client.test.ok', values), ...tried] };
   }
   const { step, reason, advice } = report;
   const wrong = field(report.field ?? '');
@@ -79,13 +85,15 @@ function tellReport(report: Success | Failure, tabs: Tabs): Outcome {
     if (tab) tabs.show(tab.id);
     wrong.trigger('focus');
   };
-  const lines = [failed, ...(advice ? [sayWords(advice)] : []), ...idLine];
+  const lines = [failed, ...(advice ? [sayWords(advice)] : []), ...tried];
   return { kind: 'error', lines, ...(tab && { goThere }) };
 }
 
 /** The same for a test that Node-RED did not make. */
 function tellRefusal({ status, statusText, responseJSON }: FailedRequest): Outcome {
-  if (status === 429 && responseJSON) return { kind: 'warning', lines: [sayWords(responseJSON as Text)] };
+  if ((status === 415 || status === 429) && responseJSON) {
+    return { kind: 'warning', lines: [sayWords(responseJSON as Text)] };
+  }
   if (status === 401 || status === 403) {
     return { kind: 'error', lines: [text('usmp-client.test.forbidden')] };
   }

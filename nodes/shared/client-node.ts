@@ -1,32 +1,47 @@
 /** The config node as the flow nodes see it, and how they get at it. */
 import type { Node, NodeAPI } from 'node-red';
-import type { Gateway, User } from './gateway.js';
+import type { Gateway, GatewayUser } from './gateway.js';
+import { stoppedStatus } from './status.js';
 import type { Translate } from './text.js';
 
 export interface UsmpClientNode extends Node {
   gateway: Gateway;
+  /** What the stored PSK is there for, see `pskPurpose`; undefined when the settings are not usable. */
+  pskPurpose?: string;
 }
 
 /**
  * Ties a flow node to the gateway that it names, for as long as it lives.
- * @returns undefined when none is chosen; the node's status says so then.
+ * @returns undefined when none is chosen, or it is disabled; the node's status says so then.
  */
 export function useGateway(
   RED: NodeAPI,
   node: Node,
   id: string,
-  user: Partial<User>,
+  user: Partial<GatewayUser>,
   t: Translate,
 ): Gateway | undefined {
   const config = RED.nodes.getNode(id) as Partial<UsmpClientNode> | null;
   if (!config?.gateway) {
-    node.status({ fill: 'red', shape: 'ring', text: t('status.noClient') });
+    const text = isDisabled(RED, id) ? t('status.disabledClient') : t('status.noClient');
+    node.status({ fill: 'red', shape: 'ring', text });
     return undefined;
   }
   const detach = config.gateway.attach({ onStatus: (status) => node.status(status), ...user });
   node.on('close', (done: () => void) => {
     detach();
+    // Flows that are stopped leave the last status standing.
+    node.status(stoppedStatus(t));
     done();
   });
   return config.gateway;
+}
+
+/** Node-RED makes no node of one that is disabled, but knows of it. */
+function isDisabled(RED: NodeAPI, id: string): boolean {
+  let isDisabled = false;
+  RED.nodes.eachNode((each) => {
+    if (each.id === id) isDisabled = (each as { d?: boolean }).d === true;
+  });
+  return isDisabled;
 }

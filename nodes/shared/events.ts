@@ -10,27 +10,62 @@ export interface SessionEvent {
   readonly code?: string;
   /** Seconds until the next attempt to connect. */
   readonly retryIn?: number;
-}
-
-/** @returns undefined for a state that flows need not hear of. */
-export function eventOf(state: ConnectionState, hadSession: boolean, t: Translate): SessionEvent | undefined {
-  switch (state.at) {
-    case 'established':
-      return { event: hadSession ? 'reconnected' : 'connected' };
-    case 'waiting':
-      return {
-        event: isAuthFailure(state.reason) ? 'auth-failed' : 'disconnected',
-        reason: say(t, reasonFor(state.reason)),
-        code: state.reason.code,
-        retryIn: Math.round(state.retryInMs / 1000),
-      };
-    case 'idle':
-      return { event: 'disconnected', reason: t('reason.USMP_STOPPED'), code: 'USMP_STOPPED' };
-    default:
-      return undefined;
-  }
+  /** Seconds that there was no session. */
+  readonly outage?: number;
 }
 
 export function queueFull(error: USMPError, t: Translate): SessionEvent {
   return { event: 'queue-full', reason: explain(t, error, undefined), code: error.code };
+}
+
+/** Follows the session from one outage to the next: each is told once, and again only when its reason changes. */
+export class Outages {
+  #hadSession = false;
+  /** The one that lasts: since when, in milliseconds, and the code of its reason. */
+  #outage: { readonly since: number; readonly code: string } | undefined;
+
+  /**
+   * @param now milliseconds.
+   * @returns undefined for a state that flows need not hear of.
+   */
+  next(state: ConnectionState, now: number, t: Translate): SessionEvent | undefined {
+    switch (state.at) {
+      case 'established':
+        return this.#established(now);
+      case 'waiting': {
+        const { reason, retryInMs } = state;
+        return this.#down(now, {
+          event: isAuthFailure(reason) ? 'auth-failed' : 'disconnected',
+          reason: say(t, reasonFor(reason)),
+          code: reason.code,
+          retryIn: Math.round(retryInMs / 1000),
+        });
+      }
+      case 'idle':
+        return this.#down(now, {
+          event: 'disconnected',
+          reason: t('reason.USMP_STOPPED'),
+          code: 'USMP_STOPPED',
+        });
+      default:
+        return undefined;
+    }
+  }
+
+  /** A session that follows another one at once, for new keys say, is no news. */
+  #established(now: number): SessionEvent | undefined {
+    const { since } = this.#outage ?? {};
+    const isNews = since !== undefined || !this.#hadSession;
+    const event = this.#hadSession ? 'reconnected' : 'connected';
+    this.#hadSession = true;
+    this.#outage = undefined;
+    if (!isNews) return undefined;
+    return { event, ...(since !== undefined && { outage: Math.round((now - since) / 100) / 10 }) };
+  }
+
+  #down(now: number, event: SessionEvent & { readonly code: string }): SessionEvent | undefined {
+    const { since = now, code } = this.#outage ?? {};
+    this.#outage = { since, code: event.code };
+    return code === event.code ? undefined : event;
+  }
 }

@@ -1,6 +1,5 @@
 /** What an error of the engine means to the person at the editor: what happened, and what to do about it. */
-import { ArgumentError, type Protocol, type USMPError } from '../../src/index.js';
-import { SCALED } from './settings.js';
+import { ArgumentError, USMPError, type Protocol } from '../../src/index.js';
 import { say, type Translate, type Words } from './text.js';
 
 /** The errors that somebody can do something about, and the advice for them below `advice.`. */
@@ -14,10 +13,17 @@ const ADVICE: Readonly<Record<string, string>> = {
   USMP_GATEWAY_PROOF: 'USMP_GATEWAY_PROOF',
   USMP_HOST_NOT_FOUND: 'name',
   USMP_MAGIC: 'USMP_MAGIC',
+  USMP_NEVER_PROVEN: 'USMP_NEVER_PROVEN',
   USMP_NO_ANSWER: 'USMP_NO_ANSWER',
+  USMP_NO_CHALLENGE: 'USMP_CLOSED_BEFORE_CHALLENGE',
+  USMP_NO_SESSION_OK: 'USMP_NO_SESSION_OK',
   USMP_OUTBOX_CLOSED: 'USMP_OUTBOX_CLOSED',
   USMP_OUTBOX_FULL: 'USMP_OUTBOX_FULL',
   USMP_PSK_REJECTED: 'psk',
+  USMP_REKEY_TOO_LATE: 'USMP_REKEY_TOO_LATE',
+  USMP_SHORT_SESSIONS: 'USMP_SHORT_SESSIONS',
+  USMP_STORE_MEMORY: 'USMP_STORE_MEMORY',
+  USMP_STORE_UNKNOWN: 'USMP_STORE_UNKNOWN',
   USMP_TAG: 'session',
   USMP_UNREACHABLE: 'connect',
   USMP_WIRE_VERSION_1: 'USMP_WIRE_VERSION_1',
@@ -26,7 +32,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** Why, in a few words that fit under a node; of a setting, which one and what it has to be. */
 export function reasonFor(error: USMPError): Words {
   if (error instanceof ArgumentError && error.problem.kind !== 'unusable') return settingWords(error);
-  return { key: `reason.${error.code}`, values: { cause: causeOf(error) } };
+  return { key: `reason.${error.code}`, values: { ...error.values, cause: causeOf(error) } };
 }
 
 /** What to do about it; undefined when nobody can do anything. */
@@ -34,7 +40,7 @@ export function adviceFor(error: USMPError, protocol: Protocol | undefined): Wor
   // Over UDP there is no connection that could fail: HELLO is the first that gets lost.
   if (error.code === 'USMP_NO_ANSWER' && protocol === 'udp') return { key: 'advice.udpNoAnswer' };
   const advice = ADVICE[error.code];
-  return advice === undefined ? undefined : { key: `advice.${advice}` };
+  return advice === undefined ? undefined : { key: `advice.${advice}`, ...valuesOf(error) };
 }
 
 /** Both in one. */
@@ -45,16 +51,14 @@ export function explain(t: Translate, error: USMPError, protocol: Protocol | und
 }
 
 /** What came instead is left out: it may come from the environment, where it is for the server's eyes only. */
-function settingWords({ field, problem: { kind, values = {} } }: ArgumentError): Words {
-  const key = `invalid.${kind}`;
-  const scaled = Object.entries(SCALED).find(([option]) => option === field)?.[1];
-  if (!scaled) return { key, values, label: field };
-  const inItsUnit: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(values)) {
-    inItsUnit[name] = typeof value === 'number' ? Math.ceil(value / scaled.unit) : value;
-  }
-  return { key, values: inItsUnit, label: scaled.setting };
-}
+const settingWords = ({ field, problem: { kind, values = {} } }: ArgumentError): Words => ({
+  key: `invalid.${kind}`,
+  values,
+  label: field,
+});
+
+const valuesOf = ({ values }: USMPError): Pick<Words, 'values'> =>
+  Object.keys(values).length > 0 ? { values } : {};
 
 /** What the system called it, such as EACCES. */
 const causeOf = ({ cause }: USMPError): string => (cause as NodeJS.ErrnoException | undefined)?.code ?? '';
@@ -70,5 +74,12 @@ export class FlowError extends Error {
     cause?: unknown,
   ) {
     super(message, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** The outbox is to be kept over a restart, but nothing is kept in this context store. */
+export class StoreError extends USMPError {
+  constructor(code: 'USMP_STORE_MEMORY' | 'USMP_STORE_UNKNOWN', store: string) {
+    super(store, { code, fault: 'local', values: { store } });
   }
 }

@@ -1,29 +1,25 @@
 /**
- * What a config node is to the flow nodes that use it: one shared connection, opened for the first of them and closed
- * when the last is gone, however they come and go at a deploy.
+ * What a config node is to the flow nodes that use it, for one of its lives: one shared session, opened for the first of
+ * them and closed when the last is gone. What lasts longer than a life is the estate.
  */
 import type { Node, NodeStatus } from 'node-red';
 import {
   NotConnectedError,
   USMPError,
-  type ConnectionState,
   type ConnectionStats,
   type Delivery,
+  type MessageOrigin,
+  type Outcome,
   type Protocol,
   type USMPConnection,
 } from '../../src/index.js';
-import { eventOf, queueFull, type SessionEvent } from './events.js';
-import { explain, FlowError, reasonFor } from './explain.js';
-import { Keeper } from './keeper.js';
+import { Estate, type Life } from './estate.js';
+import type { SessionEvent } from './events.js';
+import { explain, FlowError, reasonFor, type StoreError } from './explain.js';
+import type { Lives } from './lives.js';
 import { statusOf } from './status.js';
 import { say, type Translate } from './text.js';
-
-/** What a flow node hears of. */
-export interface User {
-  onStatus(status: NodeStatus): void;
-  onMessage?(message: Buffer): void;
-  onEvent?(event: SessionEvent): void;
-}
+import { Users, type User } from './users.js';
 
 /** `msg.usmp` */
 export interface Origin {
@@ -34,6 +30,8 @@ export interface Origin {
   readonly port: number;
 }
 
+export type GatewayUser = User<Origin | undefined>;
+
 /** What becomes of a message while there is no session. */
 export const OFFLINE = ['queue', 'drop', 'error'] as const;
 export type Offline = (typeof OFFLINE)[number];
@@ -41,154 +39,202 @@ export type Offline = (typeof OFFLINE)[number];
 export interface GatewayOptions {
   readonly node: Node;
   readonly t: Translate;
-  /** The connection, or what is wrong with the settings for one. */
+  readonly lives: Lives<Estate>;
+  /** What the last life of the node has left. */
+  readonly inherited: Estate | undefined;
+  /** The connection, which may be the inherited one; or what is wrong with the settings for one. */
   readonly connection: USMPConnection | USMPError;
   /** Connect for the first user, or only for the first message. */
   readonly autoConnect: boolean;
-  /** The context store that keeps the outbox; blank for none. */
-  readonly store: string;
+  /** The context store that keeps the outbox, blank for none; or why it cannot. */
+  readonly store: string | StoreError;
 }
 
-/** A deploy takes the old nodes away before it makes the new ones; the session is kept over this gap. */
-const GRACE_MS = 400;
-/** How often the number of queued messages is shown at most. */
-const STATUS_MS = 250;
-
-export class Gateway {
-  readonly #node: Node;
-  readonly #t: Translate;
-  readonly #connection: USMPConnection | USMPError;
+export class Gateway implements Life {
+  readonly node: Node;
+  readonly t: Translate;
+  readonly #lives: Lives<Estate>;
   readonly #autoConnect: boolean;
-  readonly #keeper: Keeper | undefined;
-  readonly #users = new Set<User>();
-  /** `loading`: the outbox of the last run is being read; `held`: a flow has asked to stay disconnected. */
-  #wish: 'loading' | 'ready' | 'held' = 'ready';
-  #startWhenLoaded = false;
-  #loaded: Promise<void> = Promise.resolve();
-  #stopTimer: NodeJS.Timeout | undefined;
-  #statusTimer: NodeJS.Timeout | undefined;
-  #shown: string | undefined;
-  #lastReason = '';
-  #hadSession = false;
+  /** Where the settings are not usable, what an earlier life has left for a later one. */
+  readonly #estate: Estate | undefined;
+  readonly #settingsError: USMPError | undefined;
+  readonly #storeError: StoreError | undefined;
+  readonly #users = new Users<Origin | undefined>(() => this.#status());
+  /** What the flows have asked for: a session, or none until they ask for one. */
+  #wish: 'up' | 'down' | undefined;
+  #isOver = false;
 
-  constructor({ node, t, connection, autoConnect, store }: GatewayOptions) {
-    this.#node = node;
-    this.#t = t;
-    this.#connection = connection;
+  constructor({ node, t, lives, inherited, connection, autoConnect, store }: GatewayOptions) {
+    this.node = node;
+    this.t = t;
+    this.#lives = lives;
     this.#autoConnect = autoConnect;
-    if (connection instanceof USMPError) return;
-    if (store !== '') {
-      const failed = (error: unknown): void =>
-        this.#node.error(t('error.store', { store, reason: String(error) }));
-      const keeper = new Keeper(node, store, () => connection.undelivered, failed);
-      this.#keeper = keeper;
-      this.#wish = 'loading';
-      this.#loaded = keeper.load().then((kept) => {
-        connection.restore(kept);
-        if (this.#wish === 'loading') this.#wish = 'ready';
-        if (this.#startWhenLoaded) this.#start();
-        connection.on('outbox', () => keeper.changed());
-      });
+    if (connection instanceof USMPError) {
+      this.#settingsError = connection;
+      this.#estate = inherited;
+      void inherited?.connection.stop();
+    } else {
+      this.#estate = inherited ?? new Estate(connection, this);
+      if (this.#estate.connection !== connection) this.#estate.replace(connection);
     }
-    connection.on('state', (state) => this.#onState(state));
-    connection.on('outbox', () => this.#showStatusSoon());
-    connection.on('full', (error) => this.#tell(queueFull(error, this.#t)));
-    connection.on('message', (message) => {
-      for (const user of this.#users) user.onMessage?.(message);
-    });
+    this.#estate?.passTo(this);
+    if (typeof store === 'string') this.#estate?.keepIn(store);
+    else this.#storeError = store;
+    this.#settleLater();
   }
 
   get origin(): Origin | undefined {
-    if (this.#connection instanceof USMPError) return undefined;
-    const { client, state } = this.#connection;
-    const sessionId = state.at === 'established' ? state.sessionId : undefined;
-    const { deviceId, protocol, host, port } = client;
-    return { deviceId, sessionId, protocol, host, port };
+    const { state } = this.#connection ?? {};
+    return this.#originOf(state?.at === 'established' ? state.sessionId : undefined);
   }
 
   get isConnected(): boolean {
-    return !(this.#connection instanceof USMPError) && this.#connection.state.at === 'established';
+    return this.#connection?.state.at === 'established';
   }
 
   /** @throws FlowError when the settings are not usable. */
   get stats(): ConnectionStats {
-    return this.#usable().stats;
+    return this.#usable().connection.stats;
   }
 
   /** Adds a user, which hears the status at once. @returns what takes it away again. */
-  attach(user: User): () => void {
-    clearTimeout(this.#stopTimer);
+  attach(user: GatewayUser): () => void {
     this.#users.add(user);
-    user.onStatus(this.#status());
-    if (this.#autoConnect) this.#start();
+    this.#listen();
+    this.#look();
     return () => {
-      if (!this.#users.delete(user) || this.#users.size > 0) return;
-      this.#stopTimer = setTimeout(() => void this.#stop(), GRACE_MS);
+      if (!this.#users.remove(user)) return;
+      if (this.#users.hasReaders) return;
+      this.#listen();
+      this.#settleLater();
     };
   }
 
-  /** @throws FlowError that says why it was not delivered. */
-  async send(message: Uint8Array, offline: Offline, delivery: Delivery): Promise<void> {
-    const connection = this.#usable();
-    this.#start(); // on demand
+  /**
+   * @returns how it left: `dropped` when there was no session and it was not to wait.
+   * @throws FlowError that says why it was not delivered.
+   */
+  async send(message: Uint8Array, offline: Offline, delivery: Delivery): Promise<Outcome | 'dropped'> {
+    const { connection } = this.#usable();
+    this.#demand();
     if (!this.isConnected) {
-      if (offline === 'drop') return;
+      if (offline === 'drop') return 'dropped';
       if (offline === 'error') throw this.#notConnected();
     }
-    await this.#worded(connection.send(message, delivery));
+    return this.#worded(connection.send(message, delivery));
   }
 
   /** @returns the round-trip time in milliseconds. @throws FlowError */
   async ping(): Promise<number> {
-    this.#start();
-    return this.#worded(this.#usable().ping());
+    const { connection } = this.#usable();
+    this.#demand();
+    return this.#worded(connection.ping());
   }
 
   /** @throws FlowError */
   async rekey(): Promise<void> {
-    await this.#worded(this.#usable().rekey());
+    await this.#worded(this.#usable().connection.rekey());
   }
 
-  /** A flow asks for the session, after it had asked for none. */
-  connect(): void {
-    this.#usable();
-    if (this.#wish === 'held') this.#wish = 'ready';
-    this.#start();
+  /** A flow asks for the session, now, and waits for it. @throws FlowError that says why there is none. */
+  async connect(): Promise<void> {
+    const { connection, ready } = this.#usable();
+    this.#wish = 'up';
+    await ready;
+    if (!this.#isWanted) throw this.#notConnected();
+    await this.#worded(connection.connect());
   }
 
   /** A flow asks for no session, until it asks for one. */
   async disconnect(): Promise<void> {
-    this.#usable();
-    this.#wish = 'held';
-    await this.#stop();
+    const { connection } = this.#usable();
+    this.#wish = 'down';
+    await connection.stop();
   }
 
-  /** The config node goes: BYE is sent within a second, and what is not delivered is kept or given up. */
-  async close(): Promise<void> {
-    clearTimeout(this.#stopTimer);
-    clearTimeout(this.#statusTimer);
+  /** The config node goes. What it has is left for its next life when there may be one; otherwise it is wound up. */
+  async close(isRemoved: boolean): Promise<void> {
+    this.#isOver = true;
     this.#users.clear();
-    this.#wish = 'held';
-    if (this.#connection instanceof USMPError) return;
-    await this.#stop();
-    await this.#loaded; // what is not read yet must not be written over
-    await this.#keeper?.flush();
-    await this.#connection.close(this.#keeper ? 'kept' : undefined);
+    const estate = this.#estate;
+    estate?.read(false);
+    if (estate && !isRemoved && this.#lives.isDeploying) {
+      estate.connection.hold();
+      this.#lives.park(this.node.id, estate);
+    } else {
+      await estate?.windUp(isRemoved);
+    }
   }
 
-  async #stop(): Promise<void> {
-    this.#startWhenLoaded = false;
-    if (!(this.#connection instanceof USMPError)) await this.#connection.stop();
+  onState(): void {
+    this.#users.showStatus();
   }
 
-  #start(): void {
-    this.#startWhenLoaded = true;
-    if (this.#wish === 'ready' && !(this.#connection instanceof USMPError)) this.#connection.start();
+  onOutbox(): void {
+    this.#users.showStatusSoon();
+    if (this.#users.size === 0) this.#look();
   }
 
-  #usable(): USMPConnection {
-    if (this.#connection instanceof USMPError) throw this.#notConnected();
-    return this.#connection;
+  onEvent(event: SessionEvent): void {
+    this.#users.tell(event, this.origin);
+  }
+
+  onMessage(message: Buffer, { sessionId }: MessageOrigin): void {
+    this.#users.message(message, this.#originOf(sessionId));
+  }
+
+  get #connection(): USMPConnection | undefined {
+    return this.#settingsError ? undefined : this.#estate?.connection;
+  }
+
+  #originOf(sessionId: string | undefined): Origin | undefined {
+    if (!this.#connection) return undefined;
+    const { deviceId, protocol, host, port } = this.#connection.client;
+    return { deviceId, sessionId, protocol, host, port };
+  }
+
+  #demand(): void {
+    this.#wish ??= 'up';
+    this.#look();
+  }
+
+  /** Messages go to those who read them, and wait while a deploy may bring some. */
+  #listen(): void {
+    this.#estate?.read(this.#users.hasReaders);
+    if (this.#users.hasReaders) this.#connection?.release();
+    else if (this.#lives.isDeploying) this.#connection?.hold();
+  }
+
+  /** When a deploy is over it is known who uses this gateway. */
+  #settleLater(): void {
+    this.#lives.afterDeploy(() => {
+      if (this.#isOver) return;
+      this.#connection?.release();
+      this.#look();
+    });
+  }
+
+  /** Whether there is to be a session: for its users, and for what is still to be delivered. */
+  get #isWanted(): boolean {
+    const connection = this.#connection;
+    if (!connection || this.#isOver || this.#wish === 'down') return false;
+    const isUsed = this.#users.size > 0 && (this.#autoConnect || this.#wish === 'up');
+    return isUsed || connection.stats.queued > 0;
+  }
+
+  #look(): void {
+    if (this.#isWanted) {
+      void this.#estate?.ready.then(() => {
+        if (this.#isWanted) this.#connection?.start();
+      });
+    } else if (!this.#isOver && !this.#lives.isDeploying) {
+      void this.#connection?.stop();
+    }
+  }
+
+  #usable(): Estate {
+    if (this.#settingsError || !this.#estate) throw this.#notConnected();
+    return this.#estate;
   }
 
   /** Whatever the engine has against it, in words. */
@@ -204,68 +250,26 @@ export class Gateway {
 
   #notConnected(): FlowError {
     const because = (reason: string, cause?: USMPError): FlowError =>
-      new FlowError(this.#t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
-    if (this.#connection instanceof USMPError) {
-      return because(this.#explain(this.#connection), this.#connection);
-    }
-    const { state } = this.#connection;
+      new FlowError(this.t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
+    const error = this.#settingsError;
+    if (error) return because(this.#explain(error), error);
+    const state = this.#connection?.state ?? ({ at: 'idle' } as const);
     if (state.at === 'waiting') return because(this.#explain(state.reason), state.reason);
-    return because(this.#t(`status.${state.at}`));
+    return because(this.t(`status.${state.at}`));
   }
 
   #explain(error: USMPError): string {
-    return explain(this.#t, error, this.origin?.protocol);
+    return explain(this.t, error, this.origin?.protocol);
   }
 
   #status(): NodeStatus {
-    if (this.#connection instanceof USMPError) {
-      return {
-        fill: 'red',
-        shape: 'ring',
-        text: say(this.#t, reasonFor(this.#connection)),
-      };
+    const { connection, nextTryAt } = this.#estate ?? {};
+    if (this.#settingsError || !connection) {
+      const text = this.#settingsError ? say(this.t, reasonFor(this.#settingsError)) : '';
+      return { fill: 'red', shape: 'ring', text };
     }
-    return statusOf(this.#connection.state, this.#connection.stats.queued, this.#t);
-  }
-
-  #showStatus(): void {
-    clearTimeout(this.#statusTimer);
-    this.#statusTimer = undefined;
-    const status = this.#status();
-    if (status.text === this.#shown) return;
-    this.#shown = status.text;
-    for (const user of this.#users) user.onStatus(status);
-  }
-
-  /** The outbox changes with every message; people need to see it only now and then. */
-  #showStatusSoon(): void {
-    this.#statusTimer ??= setTimeout(() => this.#showStatus(), STATUS_MS);
-  }
-
-  #tell(event: SessionEvent): void {
-    for (const user of this.#users) user.onEvent?.(event);
-  }
-
-  #onState(state: ConnectionState): void {
-    this.#showStatus();
-    const event = eventOf(state, this.#hadSession, this.#t);
-    if (event) this.#tell(event);
-    if (state.at === 'waiting') this.#logFailure(state.reason);
-    if (state.at !== 'established') return;
-    this.#hadSession = true;
-    this.#lastReason = '';
-    this.#node.log(this.#t('log.connected', { gateway: this.#name }));
-  }
-
-  get #name(): string {
-    const { protocol, host, port } = this.origin ?? { protocol: '', host: '', port: 0 };
-    return `${protocol}://${host}:${port}`;
-  }
-
-  /** Each reason once: a gateway that is away for a week must not fill the log. */
-  #logFailure(error: USMPError): void {
-    if (error.code === this.#lastReason) return;
-    this.#lastReason = error.code;
-    this.#node.warn(this.#t('log.disconnected', { gateway: this.#name, reason: this.#explain(error) }));
+    const { queued, underWay } = connection.stats;
+    const trouble = this.#storeError && say(this.t, reasonFor(this.#storeError));
+    return statusOf({ state: connection.state, nextTryAt, waiting: queued - underWay, trouble }, this.t);
   }
 }

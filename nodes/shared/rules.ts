@@ -8,6 +8,8 @@ import { PSK_FORMATS } from '../../src/crypto/psk.js';
 import { ArgumentError } from '../../src/errors.js';
 import { formatDeviceId, toDeviceId } from '../../src/wire/device-id.js';
 
+export { pskHint } from '../../src/crypto/psk.js';
+
 /** A field as Node-RED hands it over: text, unless somebody wrote the flow by hand. */
 export type Typed = string | number | null | undefined;
 

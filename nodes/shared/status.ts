@@ -4,30 +4,56 @@ import type { ConnectionState } from '../../src/index.js';
 import { reasonFor } from './explain.js';
 import { say, type Translate } from './text.js';
 
-export function statusOf(state: ConnectionState, queued: number, t: Translate): NodeStatus {
-  const status = withoutQueue(state, t);
-  if (state.at === 'established' || queued === 0) return status;
-  return { ...status, text: t('status.queued', { status: status.text ?? '', count: queued }) };
+export interface Standing {
+  readonly state: ConnectionState;
+  /** When the next attempt is made, while one is waited for. */
+  readonly nextTryAt: Date | undefined;
+  /** Messages that wait, apart from those on their way in the session. */
+  readonly waiting: number;
+  /** What is wrong besides, in words. */
+  readonly trouble: string | undefined;
 }
 
-function withoutQueue(state: ConnectionState, t: Translate): NodeStatus {
+export function statusOf(standing: Standing, t: Translate): NodeStatus {
+  const { state, waiting, trouble } = standing;
+  const text = [textOf(standing, t)];
+  if (waiting > 0) text.push(t('status.queued', { count: waiting }));
+  if (trouble !== undefined) text.push(trouble);
+  const look = trouble !== undefined && state.at === 'established' ? TROUBLED : LOOKS[state.at];
+  return { ...look, text: text.join(', ') };
+}
+
+const DOWN = { fill: 'red', shape: 'ring' } as const;
+const COMING = { fill: 'yellow', shape: 'ring' } as const;
+const TROUBLED = { fill: 'yellow', shape: 'dot' } as const;
+const LOOKS = {
+  idle: DOWN,
+  connecting: COMING,
+  handshaking: COMING,
+  established: { fill: 'green', shape: 'dot' },
+  waiting: DOWN,
+  closing: DOWN,
+} as const satisfies Record<ConnectionState['at'], NodeStatus>;
+
+function textOf({ state, nextTryAt }: Standing, t: Translate): string {
   switch (state.at) {
-    case 'idle':
-    case 'closing':
-      return { fill: 'red', shape: 'ring', text: t(`status.${state.at}`) };
-    case 'connecting':
-    case 'handshaking':
-      return { fill: 'yellow', shape: 'ring', text: t(`status.${state.at}`) };
     case 'established':
-      return { fill: 'green', shape: 'dot', text: t('status.connected') };
+      return t('status.connected');
     case 'waiting':
-      return {
-        fill: 'red',
-        shape: 'ring',
-        text: t('status.waiting', {
-          reason: say(t, reasonFor(state.reason)),
-          seconds: Math.round(state.retryInMs / 1000),
-        }),
-      };
+      return t('status.waiting', {
+        reason: say(t, reasonFor(state.reason)),
+        time: nextTryAt ? clockTime(nextTryAt) : '',
+      });
+    default:
+      return t(`status.${state.at}`);
   }
 }
+
+/** A time that stays true however long it stands there. */
+const clockTime = (time: Date): string =>
+  [time.getHours(), time.getMinutes(), time.getSeconds()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':');
+
+/** A node whose flow is stopped has no session. */
+export const stoppedStatus = (t: Translate): NodeStatus => ({ ...DOWN, text: t('status.idle') });

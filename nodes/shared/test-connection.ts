@@ -2,30 +2,43 @@
  * "Test connection" of a gateway's dialog: opens a session with settings that are not deployed yet, and says which
  * step failed and what to do about it.
  */
-import type { Node, NodeAPI } from 'node-red';
+import type { NodeAPI } from 'node-red';
 import {
   ArgumentError,
+  MIN_PSK_BYTES,
   USMPClient,
   USMPError,
   USMPTimeoutError,
-  type ClientOptions,
   type Protocol,
 } from '../../src/index.js';
+import { environmentOf, storedPsk } from './deployed.js';
+import { blankDeviceId } from './device-id.js';
 import { adviceFor, reasonFor } from './explain.js';
-import { connectionOptions, type Environment } from './settings.js';
+import { askerOf, permissionCheck, type Handler, type Request } from './permission.js';
+import { environmentName } from './rules.js';
+import { gatewaySettings, pskPurpose, readPsk, type Environment, type Place } from './settings.js';
 import type { Words } from './text.js';
+import { Turnstile } from './turnstile.js';
 
 /** How far an attempt got: the settings, the host's name, the connection, HELLO, the proofs, the session. */
 export const STEPS = ['settings', 'name', 'connect', 'hello', 'psk', 'session'] as const;
 export type Step = (typeof STEPS)[number];
 
-export interface Success {
+/** What comes with either outcome once it was tried. */
+interface Tried {
+  /** The one that the gateway was told. */
+  readonly deviceId?: string;
+  /** What is odd about the settings, though they can be used. */
+  readonly hint?: Words;
+}
+
+export interface Success extends Tried {
   readonly ok: true;
   readonly rttMs: number;
   readonly sessionId: string;
 }
 
-export interface Failure {
+export interface Failure extends Tried {
   readonly ok: false;
   readonly step: Step;
   readonly code: string;
@@ -44,10 +57,6 @@ const LONGEST_SECONDS = 5;
 const PONG_SECONDS = 3;
 /** The whole test ends within 12 s; saying BYE takes 0.8 s of them. */
 const LIMIT_MS = 11_000;
-
-const MAX_AT_ONCE = 3;
-const MAX_PER_MINUTE = 20;
-const MINUTE_MS = 60_000;
 
 /** What Node-RED puts into a password field instead of a stored value. */
 const STORED = '__PWRD__';
@@ -77,22 +86,34 @@ function checkBody(body: unknown): Typed {
   return body;
 }
 
-/** @throws ArgumentError naming the field that is not usable. */
-function optionsOf(
-  typed: Typed,
-  storedPsk: () => string | undefined,
-  environment: Environment,
-): ClientOptions {
-  const { psk: typedPsk = STORED, ...settings } = typed;
-  const psk = typedPsk === STORED ? storedPsk() : typedPsk;
-  const options = connectionOptions({ id: '', ...settings }, psk, environment);
-  new USMPClient(options); // checks the times as they are typed
-  return {
-    ...options,
-    connectTimeout: capped(options.connectTimeout),
-    handshakeTimeout: capped(options.handshakeTimeout),
+/** Stands in for the PSK while the other settings are checked. */
+const NO_PSK = new Uint8Array(MIN_PSK_BYTES);
+
+/**
+ * @param stored finds the PSK for its purpose, when none is typed.
+ * @throws ArgumentError naming the field that is not usable.
+ */
+function clientFor(
+  { psk: typedPsk = STORED, ...fields }: Typed,
+  place: Place,
+  stored: (purpose: string) => string | undefined,
+): { client: USMPClient; hint: Words | undefined } {
+  const { pskFormat, ...settings } = gatewaySettings(fields, place);
+  // All else is checked as it is typed, before a stored PSK is so much as looked at: what is said of it tells of it.
+  const purpose = pskPurpose(new USMPClient({ ...settings, psk: NO_PSK }), pskFormat);
+  const { psk, hint } = readPsk(
+    typedPsk === STORED ? stored(purpose) : typedPsk,
+    pskFormat,
+    place.environment,
+  );
+  const client = new USMPClient({
+    ...settings,
+    psk,
+    connectTimeout: capped(settings.connectTimeout),
+    handshakeTimeout: capped(settings.handshakeTimeout),
     pongTimeout: PONG_SECONDS,
-  };
+  });
+  return { client, hint };
 }
 
 const capped = (seconds = LONGEST_SECONDS): number => Math.min(seconds, LONGEST_SECONDS);
@@ -136,6 +157,7 @@ const STEP_OF: Readonly<Record<string, Step>> = {
   USMP_UNREACHABLE: 'connect',
   USMP_AUTH: 'psk',
   USMP_GATEWAY_PROOF: 'psk',
+  USMP_NO_SESSION_OK: 'psk',
   USMP_PSK_REJECTED: 'psk',
 };
 
@@ -158,68 +180,58 @@ const settingFailure = (error: ArgumentError): Failure => {
 
 // ---- the endpoint ----
 
-/** Lets only so many tests through. */
-class Turnstile {
-  readonly #inside = new Set<string>();
-  #entries: number[] = [];
+const isJson = ({ headers }: Request): boolean =>
+  /^application\/json\s*(;|$)/i.test(headers['content-type'] ?? '');
 
-  /** @returns why not. */
-  enter(id: string, now = performance.now()): Words | undefined {
-    this.#entries = this.#entries.filter((entry) => now - entry < MINUTE_MS);
-    if (this.#inside.has(id)) return { key: 'test.running' };
-    if (this.#inside.size >= MAX_AT_ONCE || this.#entries.length >= MAX_PER_MINUTE) {
-      return { key: 'test.tooMany' };
-    }
-    this.#inside.add(id);
-    this.#entries.push(now);
-    return undefined;
-  }
-
-  leave(id: string): void {
-    this.#inside.delete(id);
-  }
-}
-
-type Handler = ReturnType<NodeAPI['auth']['needsPermission']>;
+/** For those who may not write flows: what is tried with a variable's value tells of the value, or sends it away. */
+const noEnvironment: Environment = (_name, field) => {
+  throw new ArgumentError(field, 'variables need flows.write', { kind: 'environmentForbidden' });
+};
 
 /**
- * Handles `POST /usmp/test-connection`: 200 with a `Report`, or 429 with `Words`. Texts are given as words, since the
- * browser may show another language than the runtime does.
+ * Handles `POST /usmp/test-connection`: 200 with a `Report`; 415, when it is not JSON, or 429 with `Words`. Texts are
+ * given as words, since the browser may show another language than the runtime does. A form of another web site can
+ * send anything but JSON.
  */
 export function testConnection(RED: NodeAPI): Handler {
   const turnstile = new Turnstile();
+  const mayWriteFlows = permissionCheck(RED, 'flows.write');
 
-  async function test(typed: Typed): Promise<Report> {
+  async function test(typed: Typed, environment: Environment): Promise<Report> {
     const { id = '' } = typed;
-    const storedPsk = (): string | undefined => {
-      const { psk } = (RED.nodes.getCredentials(id) as { psk?: unknown } | undefined) ?? {};
-      return typeof psk === 'string' ? psk : undefined;
-    };
-    // A node that runs also has the variables of its flow and the global ones.
-    const node = RED.nodes.getNode(id) as Node | null;
-    const environment: Environment = (name) => (node ? RED.util.getSetting(node, name) : process.env[name]);
-    const client = new USMPClient(optionsOf(typed, storedPsk, environment));
+    const place = { deviceId: blankDeviceId(RED, id), environment };
+    const { client, hint } = clientFor(typed, place, (purpose) => storedPsk(RED, id, purpose));
     const result = await attempt(client);
-    return result.ok ? result : failureOf(result.error, result.inSession, client.protocol);
+    const { deviceId, protocol } = client;
+    return {
+      ...(result.ok ? result : failureOf(result.error, result.inSession, protocol)),
+      deviceId,
+      ...(hint && { hint }),
+    };
   }
 
-  async function answer(body: unknown): Promise<{ status: number; content: Report | Words }> {
-    let id: string | undefined;
+  async function answer(request: Request): Promise<{ status: number; content: Report | Words }> {
+    if (!isJson(request)) return { status: 415, content: { key: 'test.notJson' } };
     try {
-      const typed = checkBody(body);
-      const refusal = turnstile.enter(typed.id ?? '');
+      const typed = checkBody(request.body);
+      const { id = '' } = typed;
+      const hasVariable = Object.values(typed).some((value) => environmentName(String(value)) !== undefined);
+      const environment =
+        hasVariable && (await mayWriteFlows(request)) ? environmentOf(RED, id) : noEnvironment;
+      const refusal = turnstile.enter(id, askerOf(request));
       if (refusal) return { status: 429, content: refusal };
-      id = typed.id ?? '';
-      return { status: 200, content: await test(typed) };
+      try {
+        return { status: 200, content: await test(typed, environment) };
+      } finally {
+        turnstile.leave(id);
+      }
     } catch (error) {
       if (error instanceof ArgumentError) return { status: 200, content: settingFailure(error) };
       throw error;
-    } finally {
-      if (id !== undefined) turnstile.leave(id);
     }
   }
 
   return (request, response, next) => {
-    answer(request.body).then(({ status, content }) => response.status(status).json(content), next);
+    answer(request).then(({ status, content }) => response.status(status).json(content), next);
   };
 }

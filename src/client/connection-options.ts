@@ -1,5 +1,5 @@
 /** What a connection that stays up needs to be told besides what a client does. */
-import { checkInteger, checkSeconds } from '../check.js';
+import { checkInteger, checkOptions, checkSeconds } from '../check.js';
 import type { Backoff } from './backoff.js';
 import type { RekeyPolicy } from './courier.js';
 import { LIMITS } from './limits.js';
@@ -32,7 +32,8 @@ export interface CheckedConnectionOptions {
 }
 
 /** @throws ArgumentError naming the field. */
-export function checkConnectionOptions(options: ConnectionOptions): CheckedConnectionOptions {
+export function checkConnectionOptions(given: ConnectionOptions): CheckedConnectionOptions {
+  const options = checkOptions('options', given);
   const seconds = (name: keyof typeof LIMITS, standard: number): number =>
     checkSeconds(name, options[name] ?? standard, LIMITS[name]);
   const whole = (name: keyof typeof LIMITS, standard: number): number =>

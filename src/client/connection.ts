@@ -1,50 +1,42 @@
 /**
- * The connection that stays up: one session to a gateway at a time, opened again whenever it ends, with backoff
- * (protocol §5, §6.1), and an outbox whose messages outlive sessions. It knows what it waits for and why, for people
- * to see.
+ * The connection that stays up: one session to a gateway at a time, opened again whenever it ends (`Redial`), and an
+ * outbox whose messages outlive sessions and are carried over whichever there is. It knows what it waits for and why,
+ * for people to see.
  */
 import { EventEmitter } from 'node:events';
-import { inspect } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { checkChoice, toBytes } from '../check.js';
-import type { CancelTimer } from '../clock.js';
-import { ConnectionClosedError, isAuthFailure, NotConnectedError, USMPError } from '../errors.js';
-import { viewOf } from '../wire/bytes.js';
+import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
+import { guarded } from '../peer/guarded.js';
+import { MAX_FRAMES_BEFORE_REKEY } from '../peer/sender.js';
 import { fragment } from '../wire/fragments.js';
-import { retryDelay } from './backoff.js';
 import {
   checkConnectionOptions,
   type CheckedConnectionOptions,
   type ConnectionOptions,
 } from './connection-options.js';
-import { Courier } from './courier.js';
+import { Courier, type Carrier } from './courier.js';
+import { Holder } from './holder.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
-import { DELIVERIES, Outbox, type Delivery, type KeptMessage } from './outbox.js';
+import {
+  DELIVERIES,
+  Outbox,
+  type Delivery,
+  type KeptMessage,
+  type Outcome,
+  type OutboxLimits,
+} from './outbox.js';
+import { Redial, type ConnectionState } from './redial.js';
 import { USMPClient } from './usmp-client.js';
 
-export type ConnectionState =
-  /** Not started, or stopped. */
-  | { readonly at: 'idle' }
-  | { readonly at: 'connecting' }
-  /** From the open connection to the gateway's first authenticated frame, which shows that the session lives. */
-  | { readonly at: 'handshaking' }
-  | { readonly at: 'established'; readonly sessionId: string }
-  /** Between attempts: why, and how long from the failure to the next one. */
-  | { readonly at: 'waiting'; readonly reason: USMPError; readonly retryInMs: number }
-  /** Saying BYE. */
-  | { readonly at: 'closing' };
-
-const NEXT: Readonly<Record<ConnectionState['at'], readonly ConnectionState['at'][]>> = {
-  idle: ['connecting'],
-  connecting: ['handshaking', 'waiting', 'closing'],
-  handshaking: ['established', 'waiting', 'closing'],
-  established: ['waiting', 'closing'],
-  waiting: ['connecting', 'idle'],
-  closing: ['idle'],
-};
+/** The session that a message came over. */
+export interface MessageOrigin {
+  readonly sessionId: string;
+}
 
 export interface ConnectionEvents {
   state: [state: ConnectionState, previous: ConnectionState];
-  message: [message: Buffer];
+  message: [message: Buffer, origin: MessageOrigin];
   /** What waits in the outbox has changed. */
   outbox: [];
   /** A message was refused because the outbox is full; once until there is room again. */
@@ -61,100 +53,136 @@ export interface ConnectionStats {
   readonly delivered: number;
   readonly dropped: number;
   readonly received: number;
+  /** Of these, messages that nobody took. */
+  readonly unclaimed: number;
   readonly sessions: number;
 }
 
-/** A session this old has proven itself, and the backoff begins anew (protocol §5.2). */
-const STABLE_MS = 5_000;
-
 /** How long `stop` waits for receipts of what is under way, before BYE. */
-const DRAIN_MS = 300;
+const DRAIN_MS = 250;
+
+interface Incoming {
+  readonly message: Buffer;
+  readonly origin: MessageOrigin;
+}
 
 export class USMPConnection extends EventEmitter<ConnectionEvents> {
   readonly #options: CheckedConnectionOptions;
   readonly #client: USMPClient;
   readonly #environment: ClientEnvironment;
   readonly #outbox: Outbox;
-  #state: ConnectionState = { at: 'idle' };
+  readonly #redial: Redial;
+  readonly #holder: Holder<Incoming>;
+  /** While there is a session. */
   #courier: Courier | undefined;
-  /** Counts the attempts, so that a late failure is not taken for that of a newer one. */
-  #attempt = 0;
-  #failures = 0;
-  #lastReason: USMPError | undefined;
-  #establishedAt = 0;
-  #cancelRetry: CancelTimer = () => undefined;
-  #stopped: Promise<void> = Promise.resolve();
-  #drained: (() => void) | undefined;
+  #sessionId = '';
+  /** Called when nothing is left in the outbox. */
+  #onEmpty: (() => void) | undefined;
+  /** Set when it is closed for good. */
+  #closed: Promise<void> | undefined;
   #isFull = false;
-  readonly #counts = { delivered: 0, dropped: 0, received: 0, sessions: 0 };
 
   /** @throws ArgumentError naming the option that is not usable. Nothing is sent before `start`. */
   constructor(options: ConnectionOptions, environment: ClientEnvironment = systemEnvironment) {
     super();
     this.#options = checkConnectionOptions(options);
-    this.#client = new USMPClient(options, environment);
+    const client = (this.#client = new USMPClient(options, environment));
     this.#environment = environment;
     this.#outbox = new Outbox(this.#options.outbox, environment.clock, () => this.#outboxChanged());
-    this.#client.on('message', (message) => {
-      this.#counts.received += 1;
-      this.emit('message', message);
+    this.#holder = new Holder({
+      give: ({ message, origin }) => guarded(() => this.emit('message', message, origin)) ?? true,
+      onRoom: (room) => (room ? client.resume() : client.pause()),
     });
-    this.#client.on('handshaking', () => {
-      if (this.#state.at === 'connecting') this.#become({ at: 'handshaking' });
+    this.#redial = new Redial({
+      client,
+      backoff: this.#options.backoff,
+      environment,
+      onState: (state, previous) => this.#onState(state, previous),
+      drain: () => this.#drain(),
     });
-    this.#client.on('close', (reason) => {
-      this.#lastReason = reason;
-      // Before that the attempt itself fails.
-      if (this.#state.at === 'established') this.#ended(reason);
+    client.on('established', (sessionId) => (this.#sessionId = sessionId));
+    client.on('message', (message) => {
+      this.#holder.put({ message, origin: { sessionId: this.#sessionId } });
+    });
+    client.on('rekeyed', (by) => {
+      if (by === 'peer' && client.protocol === 'udp') this.#courier?.keysChanged();
     });
   }
 
   get state(): ConnectionState {
-    return this.#state;
+    return this.#redial.state;
   }
 
   get stats(): ConnectionStats {
-    const { count: queued, bytes: queuedBytes, handed: underWay } = this.#outbox;
-    return { state: this.#state.at, queued, queuedBytes, underWay, ...this.#counts };
+    const { count: queued, bytes: queuedBytes, handed: underWay, delivered, dropped } = this.#outbox;
+    const { received, unclaimed } = this.#holder;
+    const { state, sessions } = this.#redial;
+    return {
+      state: state.at,
+      queued,
+      queuedBytes,
+      underWay,
+      delivered,
+      dropped,
+      received,
+      unclaimed,
+      sessions,
+    };
   }
 
   get client(): Pick<USMPClient, 'host' | 'port' | 'protocol' | 'deviceId'> {
     return this.#client;
   }
 
-  /** Connects, and keeps the session up from now on. Harmless when started already. */
+  /**
+   * Connects, and keeps the session up from now on. Harmless when started already.
+   * @throws NotConnectedError when it was closed for good.
+   */
   start(): void {
-    if (this.#state.at !== 'idle') return;
-    this.#failures = 0;
-    this.#connect();
+    if (this.#closed) throw closedForGood();
+    this.#redial.start();
+  }
+
+  /**
+   * As `start`, but makes an attempt at once, however long the next one was away, and settles with its outcome.
+   * @throws NotConnectedError when it is stopped meanwhile or was closed for good; otherwise as `USMPClient.connect`.
+   */
+  async connect(): Promise<void> {
+    if (this.#closed) throw closedForGood();
+    await this.#redial.connect();
   }
 
   /** Ends the session with BYE and stays down, within a second. What is in the outbox waits for the next `start`. */
   stop(): Promise<void> {
-    switch (this.#state.at) {
-      case 'idle':
-        return Promise.resolve();
-      case 'waiting':
-        this.#cancelRetry();
-        this.#become({ at: 'idle' });
-        return Promise.resolve();
-      case 'closing':
-        return this.#stopped;
-      default:
-        this.#become({ at: 'closing' });
-        this.#stopped = this.#sayBye();
-        return this.#stopped;
-    }
+    return this.#redial.stop();
   }
 
   /**
    * Stops for good. What is still in the outbox is given up, which whoever sent it is told.
    * @param outcome `kept` when it is kept elsewhere, and will be put back by `restore`.
    */
-  async close(outcome?: 'kept'): Promise<void> {
-    await this.stop();
+  close(outcome?: 'kept'): Promise<void> {
     const text = 'not sent: the connection was closed before the gateway had taken the message';
-    this.#outbox.close(outcome ?? new USMPError(text, { code: 'USMP_OUTBOX_CLOSED', fault: 'local' }));
+    return this.#end(() =>
+      this.#outbox.close(outcome ?? new USMPError(text, { code: 'USMP_OUTBOX_CLOSED', fault: 'local' })),
+    );
+  }
+
+  /**
+   * Stops for good, and leaves to another connection what is not delivered, with those who wait for it, and what has
+   * arrived and was not taken. Nobody but the heir tells of it.
+   */
+  handOver(heir: USMPConnection): Promise<void> {
+    return this.#end(() => {
+      heir.#outbox.takeOver(this.#outbox.release());
+      this.#holder.handOver(heir.#holder);
+      heir.#courier?.pump();
+    });
+  }
+
+  /** Whether a connection with these options would be the same as this one. */
+  isAlike(options: ConnectionOptions): boolean {
+    return this.#client.isAlike(options) && isDeepStrictEqual(checkConnectionOptions(options), this.#options);
   }
 
   /**
@@ -162,20 +190,20 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * is sent again when a session dies before it is known to have arrived: at least once, in the order of the calls.
    * @param delivery `confirmed` (default) resolves when the gateway has taken the message (protocol §3.6), `sent` when
    * it was handed to the transport (TCP) or acknowledged by UTACK (UDP).
+   * @returns `delivered`, or `kept` when the connection was closed and the message is kept elsewhere.
    * @throws PayloadError when it is too long, USMPError when the outbox is full, the message too old, or the connection
    * closed for good.
    */
-  async send(message: string | Uint8Array, delivery: Delivery = 'confirmed'): Promise<void> {
+  async send(message: string | Uint8Array, delivery: Delivery = 'confirmed'): Promise<Outcome> {
     const bytes = toBytes('message', message);
     checkChoice('delivery', delivery, DELIVERIES);
     fragment(bytes); // refuses a message that is too long before it is accepted
-    const delivered = this.#outbox.add(bytes, delivery);
+    if (this.#closed) throw closedForGood();
+    const outcome = this.#outbox.add(bytes, delivery);
     this.#courier?.pump();
     try {
-      await delivered;
-      this.#counts.delivered += 1;
+      return await outcome;
     } catch (error) {
-      this.#counts.dropped += 1;
       if (error instanceof USMPError && error.code === 'USMP_OUTBOX_FULL' && !this.#isFull) {
         this.#isFull = true;
         this.emit('full', error);
@@ -184,123 +212,129 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     }
   }
 
+  /** Messages wait from now on, here and then at the gateway, until `release`. */
+  hold(): void {
+    this.#holder.hold();
+  }
+
+  /** Hands out the messages that wait; those that nobody listens for count as unclaimed. */
+  release(): void {
+    this.#holder.release();
+  }
+
+  get outboxLimits(): OutboxLimits {
+    return this.#options.outbox;
+  }
+
   /** What is in the outbox, for keeping it over a restart. */
   get undelivered(): KeptMessage[] {
     return this.#outbox.content;
   }
 
-  /** Puts back what was kept over a restart, before all else. To be called before `start`. */
+  /**
+   * Puts back what was kept over a restart, before all that is not under way.
+   * @throws ArgumentError naming `kept` when it is not what `undelivered` gives, PayloadError for a message that is too
+   * long, NotConnectedError when the connection was closed for good.
+   */
   restore(kept: readonly KeptMessage[]): void {
-    this.#outbox.restore(kept);
+    if (!Array.isArray(kept)) throw new ArgumentError('kept', 'expected a list of messages');
+    const checked = kept.map((each: Partial<KeptMessage> | null | undefined) => {
+      const message = toBytes('kept', each?.message);
+      fragment(message);
+      return { message, delivery: checkChoice('kept', each?.delivery, DELIVERIES) };
+    });
+    if (this.#closed) throw closedForGood();
+    this.#outbox.restore(checked);
+    this.#courier?.pump();
   }
 
   /** @returns the round-trip time in milliseconds. @throws NotConnectedError saying why there is no session. */
   async ping(): Promise<number> {
-    return this.#running().pinger.ping();
+    this.#running();
+    return this.#client.ping();
   }
 
-  /** Changes the session's keys as soon as nothing is under way. @throws as `ping`. */
+  /**
+   * Changes the session's keys as soon as nothing is under way. Over UDP, after more than 63 frames, a new session is
+   * opened for that (protocol §3.9). Settles when the new keys are in use. @throws as `ping` and `connect`.
+   */
   async rekey(): Promise<void> {
     await this.#running().rekey();
   }
 
   [inspect.custom](): string {
-    return `USMPConnection ${this.#state.at} ${inspect(this.#client)}`;
+    return `USMPConnection ${this.state.at} ${inspect(this.#client)}`;
   }
 
   #running(): Courier {
-    if (this.#courier && this.#state.at === 'established') return this.#courier;
+    const { state } = this;
+    if (this.#closed) throw closedForGood();
+    if (this.#courier && state.at === 'established') return this.#courier;
     throw new NotConnectedError(
-      this.#state.at === 'waiting'
-        ? `not connected: ${this.#state.reason.message}`
-        : `not connected (${this.#state.at})`,
+      state.at === 'waiting' ? `not connected: ${state.reason.message}` : `not connected (${state.at})`,
     );
   }
 
-  #become(state: ConnectionState): void {
-    const previous = this.#state;
-    if (!NEXT[previous.at].includes(state.at)) throw new Error(`no way from ${previous.at} to ${state.at}`);
-    this.#state = state;
-    this.emit('state', state, previous);
+  #end(settle: () => void): Promise<void> {
+    this.#closed ??= this.stop().then(settle);
+    return this.#closed;
   }
 
-  #connect(): void {
-    this.#become({ at: 'connecting' });
-    const attempt = ++this.#attempt;
-    this.#open().catch(async (error: unknown) => {
-      const reason = await this.#reasonOf(error);
-      if (attempt === this.#attempt) this.#ended(reason);
-    });
+  #onState(state: ConnectionState, previous: ConnectionState): void {
+    if (state.at === 'established') {
+      const { clock } = this.#environment;
+      this.#courier = new Courier(this.#outbox, this.#carrier, clock, this.#options.rekey);
+    } else if (state.at !== 'closing') {
+      this.#courier?.end();
+      this.#courier = undefined;
+      this.#onEmpty?.();
+    }
+    guarded(() => this.emit('state', state, previous));
   }
 
-  async #open(): Promise<void> {
-    await this.#client.disconnect(); // what is left of the last session, whose socket may linger
-    await this.#client.connect();
-    await this.#client.ping();
-    const { sessionId } = this.#client;
-    // It may have ended or been stopped meanwhile, which has been dealt with.
-    if (sessionId === undefined || this.#state.at !== 'handshaking') return;
-    this.#establishedAt = this.#environment.clock.now();
-    this.#counts.sessions += 1;
-    this.#courier = new Courier(this.#outbox, this.#client, this.#environment.clock, this.#options.rekey);
-    this.#become({ at: 'established', sessionId });
+  get #carrier(): Carrier {
+    const client = this.#client;
+    return {
+      send: (message) => client.send(message),
+      ping: () => client.ping(),
+      withdraw: () => client.withdraw(),
+      changeKeys: () => this.#changeKeys(),
+    };
   }
 
-  /** A session that ended before the first PING is known to have ended, but not why, until its socket has closed. */
-  async #reasonOf(error: unknown): Promise<unknown> {
-    if (!(error instanceof NotConnectedError)) return error;
-    await this.#client.disconnect();
-    return this.#lastReason ?? error;
-  }
-
-  /** An attempt failed or the session ended. */
-  #ended(error: unknown): void {
-    this.#endCourier();
-    const { at } = this.#state;
-    if (at === 'idle' || at === 'closing') return;
-    const reason = error instanceof USMPError ? error : new ConnectionClosedError('the session was closed');
-    const { clock } = this.#environment;
-    if (at === 'established' && clock.now() - this.#establishedAt >= STABLE_MS) this.#failures = 0;
-    this.#failures += 1;
-    const retryInMs = this.#retryDelay(reason);
-    this.#cancelRetry = clock.setTimer(retryInMs, () => this.#connect());
-    this.#become({ at: 'waiting', reason, retryInMs });
-  }
-
-  #endCourier(): void {
-    this.#courier?.end();
-    this.#courier = undefined;
-    this.#drained?.();
-  }
-
-  async #sayBye(): Promise<void> {
-    await this.#drain();
-    await this.#client.disconnect();
-    this.#endCourier();
-    this.#become({ at: 'idle' });
+  async #changeKeys(): Promise<void> {
+    const { protocol, framesSent } = this.#client;
+    if (protocol === 'udp' && framesSent > MAX_FRAMES_BEFORE_REKEY) {
+      await this.#redial.renew();
+      return;
+    }
+    try {
+      await this.#client.rekey();
+      await this.#client.ping(); // its PONG is the first frame under the new keys
+    } catch (error) {
+      // The gateway did not take to them, and a new session is on its way.
+      if (!(error instanceof USMPError) || error.code !== 'USMP_REKEY_UNANSWERED') throw error;
+      await this.#redial.outcome();
+    }
   }
 
   /** Lets what is under way arrive, for a moment. */
   async #drain(): Promise<void> {
     if (!this.#courier || this.#outbox.count === 0) return;
-    const drained = new Promise<void>((resolve) => (this.#drained = resolve));
-    const cancel = this.#environment.clock.setTimer(DRAIN_MS, () => this.#drained?.());
+    const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    const cancel = this.#environment.clock.setTimer(DRAIN_MS, () => this.#onEmpty?.());
     this.#courier.hurry();
-    await drained;
-    this.#drained = undefined;
+    await empty;
+    this.#onEmpty = undefined;
     cancel();
   }
 
   #outboxChanged(): void {
-    if (this.#outbox.count === 0) this.#drained?.();
+    if (this.#outbox.count === 0) this.#onEmpty?.();
     if (this.#outbox.count < this.#options.outbox.maxCount) this.#isFull = false;
-    this.emit('outbox');
-  }
-
-  #retryDelay(reason: USMPError): number {
-    // The gateway would refuse again at once, and lock this address out (protocol §5.1).
-    const long = isAuthFailure(reason);
-    const chance = viewOf(this.#environment.random(4)).getUint32(0, true) / 2 ** 32;
-    return retryDelay(long ? Infinity : this.#failures, this.#options.backoff, chance);
+    guarded(() => this.emit('outbox'));
   }
 }
+
+const closedForGood = (): NotConnectedError =>
+  new NotConnectedError('not connected: this connection was closed for good');

@@ -4,15 +4,19 @@
  * and was not receipted is the next one's to carry.
  */
 import type { CancelTimer, Clock } from '../clock.js';
+import { ConnectionClosedError } from '../errors.js';
 import { MAX_FRAGMENT_BYTES } from '../wire/constants.js';
-import type { Entry, Outbox } from './outbox.js';
-import { Pinger, sessionOver } from './pinger.js';
+import type { Handed, Outbox } from './outbox.js';
 
 /** The session's side of it. */
 export interface Carrier {
   send(message: Uint8Array): Promise<void>;
-  ping(): Promise<number>;
-  rekey(): Promise<void>;
+  /** Settles with the PONG of a PING that is sent behind all messages so far. */
+  ping(): Promise<unknown>;
+  /** Takes back the messages that wait to be sent: their `send` is rejected. */
+  withdraw(): void;
+  /** Changes the keys, which may take a new session: this courier is over then. */
+  changeKeys(): Promise<void>;
 }
 
 export interface RekeyPolicy {
@@ -28,8 +32,12 @@ const RECEIPT_AT = WINDOW / 2;
 /** … and otherwise this much later, so that a stream of messages shares it. */
 const RECEIPT_DELAY_MS = 40;
 
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class Courier {
-  readonly pinger: Pinger;
   readonly #outbox: Outbox;
   readonly #carrier: Carrier;
   readonly #clock: Clock;
@@ -40,7 +48,7 @@ export class Courier {
   #cancelRekey: CancelTimer = () => undefined;
   #framesUnderKey = 0;
   /** Those who wait for the change of keys that is due; undefined when none is. */
-  #rekeyDue: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] | undefined;
+  #rekeyDue: Waiter[] | undefined;
   /** The connection is about to close: nothing is gained by waiting for company. */
   #hurried = false;
 
@@ -49,7 +57,6 @@ export class Courier {
     this.#carrier = carrier;
     this.#clock = clock;
     this.#rekey = rekey;
-    this.pinger = new Pinger(clock, () => carrier.ping());
     this.#armRekey();
     this.pump();
   }
@@ -57,9 +64,9 @@ export class Courier {
   /** Sends what the window allows. To be called when something was put into the outbox. */
   pump(): void {
     while (this.#state === 'carrying' && !this.#rekeyDue && this.#outbox.handed < WINDOW) {
-      const entry = this.#outbox.hand();
-      if (!entry) break;
-      this.#carry(entry);
+      const handed = this.#outbox.hand();
+      if (!handed) break;
+      this.#carry(handed);
     }
     this.#planReceipt();
     this.#rekeyWhenQuiet();
@@ -68,10 +75,10 @@ export class Courier {
   /** Asks for receipts at once from now on. */
   hurry(): void {
     this.#hurried = true;
-    this.#runReceipt();
+    this.#planReceipt();
   }
 
-  /** Changes the keys as soon as nothing is under way; resolves when it is done. */
+  /** Changes the keys as soon as nothing is under way; settles when it is done, or can not be done. */
   rekey(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#rekeyDue = [...(this.#rekeyDue ?? []), { resolve, reject }];
@@ -79,61 +86,67 @@ export class Courier {
     });
   }
 
+  /**
+   * The gateway has changed the keys over UDP: what has no receipt yet may have been acknowledged and thrown away
+   * (protocol §3.9), so all of it is sent again.
+   */
+  keysChanged(): void {
+    this.#framesUnderKey = 0;
+    this.#carrier.withdraw();
+    this.#outbox.takeBack();
+    this.pump();
+  }
+
   /** The session is over. */
   end(): void {
+    const wasRekeying = this.#state === 'rekeying';
     this.#state = 'over';
     this.#cancelReceipt();
     this.#cancelRekey();
-    const reason = sessionOver();
-    this.pinger.end(reason);
-    this.#rekeyDue?.forEach(({ reject }) => reject(reason));
+    // A change of keys that is under way tells its own outcome.
+    const reason = new ConnectionClosedError('the session was closed', { fault: 'local' });
+    if (!wasRekeying) this.#rekeyDue?.forEach(({ reject }) => reject(reason));
     this.#outbox.takeBack();
   }
 
-  #carry(entry: Entry): void {
-    this.pinger.messageSent();
-    this.#framesUnderKey += Math.max(1, Math.ceil(entry.message.length / MAX_FRAGMENT_BYTES));
+  #carry({ no, message }: Handed): void {
+    this.#framesUnderKey += Math.max(1, Math.ceil(message.length / MAX_FRAGMENT_BYTES));
     if (this.#rekey.afterFrames > 0 && this.#framesUnderKey >= this.#rekey.afterFrames) this.#rekeyDue ??= [];
-    this.#carrier.send(entry.message).then(
+    this.#carrier.send(message).then(
       () => {
         if (this.#state === 'over') return;
-        this.#outbox.sent(entry);
+        this.#outbox.sent(no);
         this.pump();
       },
-      () => undefined, // the session died; the outbox still has the message
+      () => undefined, // the session died, or it was taken back; the outbox still has the message
     );
   }
 
   #planReceipt(): void {
-    if (this.#state === 'over' || this.#outbox.lastToConfirm === undefined) return;
-    if (this.#receipt !== 'running' && (this.#hurried || this.#outbox.handed >= RECEIPT_AT))
-      this.#runReceipt();
-    if (this.#receipt !== 'none') return;
-    this.#receipt = 'planned';
-    this.#cancelReceipt = this.#clock.setTimer(RECEIPT_DELAY_MS, () => this.#runReceipt());
+    if (this.#state === 'over' || this.#receipt === 'running') return;
+    if (this.#outbox.lastToConfirm === undefined) return;
+    if (this.#hurried || this.#rekeyDue || this.#outbox.handed >= RECEIPT_AT) {
+      this.#askReceipt();
+    } else if (this.#receipt === 'none') {
+      this.#receipt = 'planned';
+      this.#cancelReceipt = this.#clock.setTimer(RECEIPT_DELAY_MS, () => this.#askReceipt());
+    }
   }
 
-  #runReceipt(): void {
-    if (this.#receipt === 'running' || this.#outbox.lastToConfirm === undefined) return;
+  #askReceipt(): void {
     this.#cancelReceipt();
-    this.#receipt = 'running';
-    this.#receiptOf().then(
-      (lastId) => {
+    const lastNo = this.#outbox.lastToConfirm;
+    this.#receipt = lastNo === undefined ? 'none' : 'running';
+    if (lastNo === undefined) return;
+    this.#carrier.ping().then(
+      () => {
         this.#receipt = 'none';
         if (this.#state === 'over') return;
-        if (lastId !== undefined) this.#outbox.confirm(lastId);
+        this.#outbox.confirm(lastNo);
         this.pump();
       },
       () => (this.#receipt = 'none'), // the session died
     );
-  }
-
-  /** @returns the last message that was under way before the PING went out. */
-  async #receiptOf(): Promise<number | undefined> {
-    await this.pinger.idle();
-    const lastId = this.#outbox.lastToConfirm;
-    if (lastId !== undefined) await this.pinger.ping();
-    return lastId;
   }
 
   #armRekey(): void {
@@ -150,28 +163,23 @@ export class Courier {
    * first, so that what the gateway had sent has arrived.
    */
   #rekeyWhenQuiet(): void {
-    const waiting = this.#rekeyDue;
-    if (!waiting || this.#state !== 'carrying' || this.#outbox.handed > 0) return;
+    if (!this.#rekeyDue || this.#state !== 'carrying' || this.#outbox.handed > 0) return;
     this.#state = 'rekeying';
     this.#cancelRekey();
-    const over = (settle: () => void): void => {
-      settle();
+    const over = (settle: (waiter: Waiter) => void): void => {
+      this.#rekeyDue?.forEach(settle);
+      this.#rekeyDue = undefined;
       if (this.#state === 'over') return;
       this.#state = 'carrying';
-      this.#rekeyDue = undefined;
       this.#armRekey();
       this.pump();
     };
-    this.#changeKeys().then(
-      () => over(() => waiting.forEach(({ resolve }) => resolve())),
-      (error: unknown) => over(() => waiting.forEach(({ reject }) => reject(error))),
-    );
-  }
-
-  async #changeKeys(): Promise<void> {
-    await this.pinger.idle();
-    await this.pinger.ping();
-    await this.#carrier.rekey();
-    await this.pinger.ping(); // its PONG is the first frame under the new keys
+    this.#carrier
+      .ping()
+      .then(() => this.#carrier.changeKeys())
+      .then(
+        () => over(({ resolve }) => resolve()),
+        (error: unknown) => over(({ reject }) => reject(error)),
+      );
   }
 }

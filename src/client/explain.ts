@@ -8,6 +8,24 @@ export interface Endpoint {
   readonly protocol: Protocol;
 }
 
+/** The handshake succeeded, and then nothing that was sealed came, though a PING was sent (protocol §5.2). */
+export function neverProven(cause: USMPError): USMPError {
+  return new ConnectionClosedError(
+    'the gateway accepted the PSK, but the session ended before its first sealed frame: it is set to another cipher ' +
+      `suite, or it has no room for another session (${cause.message})`,
+    { code: 'USMP_NEVER_PROVEN', fault: 'peer', cause },
+  );
+}
+
+/** Session after session ended within seconds. */
+export function shortSessions(deviceId: string, cause: USMPError): USMPError {
+  return new ConnectionClosedError(
+    `sessions end after a few seconds again and again: another client may be using device id ${deviceId}, and the two ` +
+      `take turns (${cause.message})`,
+    { code: 'USMP_SHORT_SESSIONS', fault: 'peer', cause, values: { deviceId } },
+  );
+}
+
 /** @param error what the system said, or undefined when it said nothing in time. */
 export function explainConnectFailure(
   { host, port, protocol }: Endpoint,

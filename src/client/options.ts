@@ -1,5 +1,5 @@
 /** The options of a client, checked once (protocol §6). */
-import { checkChoice, checkHost, checkPort, checkSeconds } from '../check.js';
+import { checkChoice, checkHost, checkOptions, checkPort, checkSeconds } from '../check.js';
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { toPsk, type Secret } from '../crypto/secret.js';
@@ -64,7 +64,8 @@ export interface CheckedClientOptions {
 }
 
 /** @throws ArgumentError naming the field. */
-export function checkClientOptions(options: ClientOptions, random: Random): CheckedClientOptions {
+export function checkClientOptions(given: ClientOptions, random: Random): CheckedClientOptions {
+  const options = checkOptions('options', given);
   return {
     host: checkHost('host', options.host),
     port: checkPort('port', options.port ?? DEFAULT_PORT),

@@ -1,6 +1,7 @@
 /**
- * Messages that were accepted and are not delivered yet, in order, within bounds. A message leaves in one of three
- * ways, each told once to whoever handed it in: delivered, dropped for its age, or given up when the outbox closes.
+ * Messages that were accepted and are not delivered yet, in order, within bounds. A message leaves in one of four
+ * ways, each told once to whoever handed it in: delivered; kept elsewhere, or given up, when the outbox closes; dropped
+ * for its age.
  */
 import type { CancelTimer, Clock } from '../clock.js';
 import { USMPError } from '../errors.js';
@@ -8,6 +9,9 @@ import { USMPError } from '../errors.js';
 /** When a message counts as delivered: handed to the transport (UDP: UTACK), or receipted by a PONG (protocol §3.6). */
 export const DELIVERIES = ['confirmed', 'sent'] as const;
 export type Delivery = (typeof DELIVERIES)[number];
+
+/** How a message left that was not given up: taken by the gateway, or kept to be sent after a restart. */
+export type Outcome = 'delivered' | 'kept';
 
 export interface OutboxLimits {
   readonly maxCount: number;
@@ -22,11 +26,23 @@ export interface KeptMessage {
   readonly delivery: Delivery;
 }
 
-export interface Entry extends KeptMessage {
-  readonly id: number;
+/** A message that waits, with whoever is to be told. */
+export interface Pending extends KeptMessage {
   readonly acceptedAt: number;
-  readonly resolve: () => void;
+  readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: USMPError) => void;
+}
+
+/** A message that is handed to the session. */
+export interface Handed {
+  /** Counts what is handed over, again also: a receipt for an earlier number says nothing about this one. */
+  readonly no: number;
+  readonly message: Uint8Array;
+}
+
+interface Entry extends Pending {
+  /** As in `Handed`, for as long as it is. */
+  no: number;
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -40,8 +56,10 @@ export class Outbox {
   readonly #entries: Entry[] = [];
   #handed = 0;
   #bytes = 0;
-  #nextId = 1;
+  #nextNo = 1;
   #cancelTimer: CancelTimer | undefined;
+  #delivered = 0;
+  #dropped = 0;
 
   constructor(limits: OutboxLimits, clock: Clock, onChange: () => void) {
     this.#limits = limits;
@@ -62,18 +80,29 @@ export class Outbox {
     return this.#handed;
   }
 
+  /** Messages so far that the gateway has. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** Messages so far that were refused, expired or given up. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   /** What is not delivered, for keeping. */
   get content(): KeptMessage[] {
     return this.#entries.map(({ message, delivery }) => ({ message, delivery }));
   }
 
   /**
-   * Accepts a message; resolves when it is delivered.
+   * Accepts a message; resolves when it is delivered, or kept.
    * @throws USMPError `USMP_OUTBOX_FULL` at once; `USMP_EXPIRED` or `USMP_OUTBOX_CLOSED` when it was given up.
    */
-  add(message: Uint8Array, delivery: Delivery): Promise<void> {
+  add(message: Uint8Array, delivery: Delivery): Promise<Outcome> {
     const { maxCount, maxBytes } = this.#limits;
     if (this.#entries.length >= maxCount || this.#bytes + message.length > maxBytes) {
+      this.#dropped += 1;
       const held = `${this.#entries.length} messages (${mebibytes(this.#bytes)})`;
       const limit = `${maxCount} messages or ${mebibytes(maxBytes)}`;
       return Promise.reject(
@@ -83,10 +112,10 @@ export class Outbox {
         }),
       );
     }
-    const delivered = new Promise<void>((resolve, reject) => {
+    const outcome = new Promise<Outcome>((resolve, reject) => {
       const acceptedAt = this.#clock.now();
       this.#entries.push({
-        id: this.#nextId++,
+        no: 0,
         message: Uint8Array.from(message),
         delivery,
         acceptedAt,
@@ -96,55 +125,66 @@ export class Outbox {
     });
     this.#bytes += message.length;
     this.#changed();
-    return delivered;
+    return outcome;
   }
 
-  /** Puts messages that were kept over a restart before all others. Nobody waits for their outcome. */
+  /** Puts messages that were kept over a restart before all that are not under way. Nobody waits for their outcome. */
   restore(kept: readonly KeptMessage[]): void {
     const ignore = (): void => undefined;
-    const acceptedAt = this.#clock.now();
-    // Their ids are not above those of messages that came since, as `confirm` goes by order of ids.
-    const entries = kept.map((each, i) => ({
-      ...each,
-      id: i - kept.length + 1,
-      acceptedAt,
-      resolve: ignore,
-      reject: ignore,
-    }));
-    this.#entries.unshift(...entries);
-    for (const { message } of entries) this.#bytes += message.length;
+    // Never younger than what waits behind them, so that the first is always the oldest.
+    const acceptedAt = this.#entries[this.#handed]?.acceptedAt ?? this.#clock.now();
+    this.takeOver(kept.map((each) => ({ ...each, acceptedAt, resolve: ignore, reject: ignore })));
+  }
+
+  /** Takes out all that is left, with those who wait for it, for another outbox. */
+  release(): Pending[] {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    return this.#remove(0, this.#entries.length);
+  }
+
+  /** Puts what another outbox has released before all that is not under way, however full this one is. */
+  takeOver(pending: readonly Pending[]): void {
+    const waiting = this.#entries.splice(this.#handed);
+    for (const each of pending) {
+      this.#entries.push({ ...each, no: 0 });
+      this.#bytes += each.message.length;
+    }
+    for (const each of waiting) this.#entries.push(each);
     this.#changed();
   }
 
   /** The next message for the session, which is under way from now on. */
-  hand(): Entry | undefined {
+  hand(): Handed | undefined {
     const entry = this.#entries[this.#handed];
-    if (entry) {
-      this.#handed += 1;
-      this.#arm();
-    }
+    if (!entry) return undefined;
+    entry.no = this.#nextNo++;
+    this.#handed += 1;
+    this.#arm();
     return entry;
   }
 
-  /** The id of the last message under way that wants a receipt; undefined when none does. */
+  /** The number of the last message under way that wants a receipt; undefined when none does. */
   get lastToConfirm(): number | undefined {
-    return this.#entries.findLast(({ delivery }, i) => i < this.#handed && delivery === 'confirmed')?.id;
+    return this.#entries.findLast(({ delivery }, i) => i < this.#handed && delivery === 'confirmed')?.no;
   }
 
   /** A message under way left. That is all that delivery `sent` asks for. */
-  sent(entry: Entry): void {
-    const index = entry.delivery === 'sent' ? this.#entries.indexOf(entry) : -1;
-    if (index < 0 || index >= this.#handed) return;
-    this.#remove(index, 1);
-    entry.resolve();
+  sent(no: number): void {
+    const index = this.#entries.findIndex((entry, i) => i < this.#handed && entry.no === no);
+    if (this.#entries[index]?.delivery !== 'sent') return;
+    const [entry] = this.#remove(index, 1);
+    this.#delivered += 1;
+    entry?.resolve('delivered');
     this.#changed();
   }
 
-  /** All that was under way up to this id has arrived. */
-  confirm(lastId: number): void {
-    const count = this.#entries.findIndex((entry, i) => entry.id > lastId || i >= this.#handed);
+  /** All that was handed over up to this number has arrived. */
+  confirm(lastNo: number): void {
+    const count = this.#entries.findIndex((entry, i) => i >= this.#handed || entry.no > lastNo);
     const confirmed = this.#remove(0, count < 0 ? this.#handed : count);
-    for (const entry of confirmed) entry.resolve();
+    this.#delivered += confirmed.length;
+    for (const entry of confirmed) entry.resolve('delivered');
     if (confirmed.length > 0) this.#changed();
   }
 
@@ -156,12 +196,12 @@ export class Outbox {
 
   /** Gives up all that is left, with this outcome. */
   close(outcome: USMPError | 'kept'): void {
-    for (const entry of this.#remove(0, this.#entries.length)) {
-      if (outcome === 'kept') entry.resolve();
+    const left = this.release();
+    if (outcome !== 'kept') this.#dropped += left.length;
+    for (const entry of left) {
+      if (outcome === 'kept') entry.resolve('kept');
       else entry.reject(outcome);
     }
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
   }
 
   #remove(index: number, count: number): Entry[] {
@@ -190,6 +230,7 @@ export class Outbox {
     const before = this.#clock.now() - this.#limits.maxAgeMs;
     const fresh = this.#entries.findIndex((entry, i) => i >= this.#handed && entry.acceptedAt > before);
     const expired = this.#remove(this.#handed, (fresh < 0 ? this.#entries.length : fresh) - this.#handed);
+    this.#dropped += expired.length;
     for (const entry of expired) {
       const seconds = Math.round(this.#limits.maxAgeMs / 1000);
       const text = `not sent: the message has waited for the gateway for ${seconds} s, which is the limit`;

@@ -1,8 +1,9 @@
 /** One session to a gateway, from `connect` to `disconnect` (protocol §6.1). */
-import { inspect } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
+import { equalProofs } from '../crypto/proofs.js';
 import { NotConnectedError } from '../errors.js';
 import { ClientHandshake } from '../handshake/client.js';
-import { Channel } from '../peer/channel.js';
+import { Channel, type News } from '../peer/channel.js';
 import { Endpoint } from '../peer/endpoint.js';
 import { Peer, type Protocol } from '../peer/peer.js';
 import { formatDeviceId } from '../wire/device-id.js';
@@ -79,15 +80,14 @@ export class USMPClient extends Endpoint {
     }
     const channel = this.#open();
     this.#channel = channel;
-    let opened = false;
-    const connected = channel.established.then(({ sessionId }) => {
-      opened = true;
-      if (channel.isEstablished) this.#state = { at: 'connected', channel, sessionId };
-    });
+    channel.setWanted(!this.isPaused);
+    const connected = channel.established.then(() => undefined);
     this.#state = { at: 'connecting', channel, connected };
     void channel.closed.then((reason) => {
-      if (opened) this.emit('close', reason);
-      else this.#failures += 1;
+      channel.established.then(
+        () => this.emit('close', reason),
+        () => (this.#failures += 1),
+      );
     });
     return connected;
   }
@@ -97,8 +97,36 @@ export class USMPClient extends Endpoint {
     await this.#channel?.close(CLOSE_TIMEOUT_MS);
   }
 
+  /** Frames sent under the present keys of the session. */
+  get framesSent(): number {
+    return this.#channel?.framesSent ?? 0;
+  }
+
+  /** Takes back the messages that wait to be sent: their `send` is rejected with `USMP_WITHDRAWN`. */
+  withdraw(): void {
+    this.#channel?.withdraw();
+  }
+
+  /** Whether a client with these options would be the same as this one. */
+  isAlike(options: ClientOptions): boolean {
+    const { psk, ...others } = checkClientOptions(options, this.#environment.random);
+    const { psk: ownPsk, ...own } = this.#options;
+    const samePsk = equalProofs(psk.bytes, ownPsk.bytes);
+    psk.wipe();
+    return samePsk && isDeepStrictEqual(others, own);
+  }
+
   [inspect.custom](): string {
     return `USMPClient ${this.protocol}://${this.host}:${this.port} ${this.deviceId} ${this.#state.at}`;
+  }
+
+  protected override onNews(news: News): boolean {
+    const { channel } = this.#state.at === 'disconnected' ? {} : this.#state;
+    if (news.type === 'established' && channel) {
+      this.#state = { at: 'connected', channel, sessionId: news.session.sessionId };
+    }
+    if (news.type === 'ended') this.#state = { at: 'disconnected' };
+    return super.onNews(news);
   }
 
   protected override openChannel(): Channel {
@@ -126,7 +154,7 @@ export class USMPClient extends Endpoint {
       open: (handlers) => dial[protocol]({ host, port, failures: this.#failures }, handlers),
       connectTimeoutMs: this.#options.connectMs,
       explain: (error) => explainConnectFailure({ host, port, protocol }, error),
-      hooks: { ...this.channelHooks(), onEnded: () => (this.#state = { at: 'disconnected' }) },
+      hooks: this.channelHooks(),
     });
   }
 }

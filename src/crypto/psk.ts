@@ -2,6 +2,7 @@
  * The pre-shared key as people write it, and the check that it is long enough (protocol §2). Runs in a browser too: the
  * dialogs judge a key by what is here.
  */
+import { show } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { fromHex } from '../wire/bytes.js';
 
@@ -57,6 +58,7 @@ function fromBase64(digits: string): Uint8Array {
  * @throws ArgumentError naming `psk`.
  */
 export function parsePsk(typed: string, format: PskFormat): Uint8Array {
+  if (typeof typed !== 'string') throw new ArgumentError('psk', `expected text, got ${show(typed)}`);
   if (typed === '') throw new ArgumentError('psk', 'the pre-shared key is not set', { kind: 'pskMissing' });
   switch (hasHexPrefix(typed) ? 'hex' : format) {
     case 'text':
@@ -94,12 +96,12 @@ export type PskHint = 'hex' | 'base64' | 'newline' | 'space';
 
 export function pskHint(typed: string, format: PskFormat): PskHint | undefined {
   if (hasHexPrefix(typed)) return undefined;
+  if (format === 'text' && /[\r\n]\s*$/.test(typed)) return 'newline';
   const digits = hexDigits(typed);
   const looksHex = isHex(digits) && digits.length >= 2 * MIN_PSK_BYTES;
   if (looksHex) return format === 'hex' ? undefined : 'hex';
   if (format !== 'base64' && looksBase64(typed)) return 'base64';
-  if (format !== 'text' || typed.trim() === typed) return undefined;
-  return /[\r\n]\s*$/.test(typed) ? 'newline' : 'space';
+  return format === 'text' && typed.trim() !== typed ? 'space' : undefined;
 }
 
 /** Random bytes have letters of both cases and digits, and an encoder leaves no bits over, which words seldom do. */

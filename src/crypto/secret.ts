@@ -3,6 +3,7 @@
  * JavaScript allows: the one copy held here is overwritten; copies that the runtime made are out of reach.
  */
 import { inspect } from 'node:util';
+import { isBytes, show } from '../check.js';
 import { ArgumentError } from '../errors.js';
 import { longEnough } from './psk.js';
 
@@ -42,8 +43,8 @@ export class Secret {
  * @throws ArgumentError naming `psk` when it is missing or under 16 bytes; the message never shows it.
  */
 export function toPsk(psk: unknown): Secret {
-  if (typeof psk !== 'string' && !(psk instanceof Uint8Array)) {
-    throw new ArgumentError('psk', `expected a string or bytes, got ${psk === null ? 'null' : typeof psk}`);
+  if (typeof psk !== 'string' && !isBytes(psk)) {
+    throw new ArgumentError('psk', `expected a string or bytes, got ${show(psk)}`);
   }
   return new Secret(longEnough(typeof psk === 'string' ? new TextEncoder().encode(psk) : psk));
 }

@@ -10,6 +10,10 @@ import type { Frame } from '../wire/frame.js';
 import { decodeChallenge, decodeHelloRetry, decodeSessionOk, encodeHello } from '../wire/payloads.js';
 import { unexpected, type Ending, type Handshake, type HandshakeStep } from './handshake.js';
 
+/** Over UDP, silence means a rejection when HELLO_ACK was sent so often, and so long ago at first. */
+const REJECTION_SENDS = 5;
+const REJECTION_MS = 5_000;
+
 type State =
   | { readonly at: 'start' }
   | { readonly at: 'challenge'; readonly pair: KeyPair; readonly cookieSent: boolean }
@@ -50,30 +54,25 @@ export class ClientHandshake implements Handshake {
     }
   }
 
-  failure(ending: Ending, transport: 'tcp' | 'udp'): USMPError {
-    if (this.#state.at === 'sessionOk') {
-      // A wrong PSK shows as a TCP close, or as UDP silence, after HELLO_ACK (protocol §5.4).
-      if (ending === 'closed' || transport === 'udp') {
-        return new HandshakeError(
-          "PSK rejected: the gateway turned this device's proof down. Check that the PSK (and its format) and the " +
-            'device id are the ones that the gateway knows',
-          { code: 'USMP_PSK_REJECTED', fault: 'local' },
-        );
-      }
-      return new HandshakeError('the gateway did not answer HELLO_ACK in time', {
-        code: 'USMP_NO_SESSION_OK',
-        fault: 'network',
-      });
-    }
-    if (ending === 'closed') {
+  failure(ending: Ending): USMPError {
+    const state = this.#state;
+    if (state.at === 'sessionOk') return isRejection(ending) ? rejected() : withoutSessionOk();
+    if (ending.by === 'close') {
       return new HandshakeError(
         'the gateway closed the connection before CHALLENGE: it may have locked this address out after failed ' +
           'attempts (wait a minute), be full, or not speak USMP',
         { code: 'USMP_CLOSED_BEFORE_CHALLENGE' },
       );
     }
+    if (state.at === 'challenge' && state.cookieSent) {
+      return new HandshakeError(
+        'the gateway answered, and then sent no CHALLENGE: it may have locked this address out after failed ' +
+          'attempts (wait a minute), or be full, or the network loses much',
+        { code: 'USMP_NO_CHALLENGE', fault: 'network' },
+      );
+    }
     return new HandshakeError(
-      transport === 'udp'
+      ending.over === 'udp'
         ? 'no answer to HELLO: check host and port, that the gateway listens on UDP, and that no firewall is in between'
         : 'connected, but no answer to HELLO: check that the port is that of a USMP gateway',
       { code: 'USMP_NO_ANSWER', fault: 'network' },
@@ -129,4 +128,27 @@ export class ClientHandshake implements Handshake {
       },
     };
   }
+}
+
+/** A wrong PSK shows as a TCP close, or as UDP silence, after HELLO_ACK (protocol §5.4); a slow network does, too. */
+function isRejection(ending: Ending): boolean {
+  if (ending.by === 'close') return true;
+  const { over, since } = ending;
+  return over === 'udp' && since !== undefined && since.sends >= REJECTION_SENDS && since.ms >= REJECTION_MS;
+}
+
+function rejected(): HandshakeError {
+  return new HandshakeError(
+    "PSK rejected: the gateway turned this device's proof down. Check that the PSK (and its format) and the device " +
+      'id are the ones that the gateway knows',
+    { code: 'USMP_PSK_REJECTED', fault: 'local' },
+  );
+}
+
+function withoutSessionOk(): HandshakeError {
+  return new HandshakeError(
+    'the gateway did not answer HELLO_ACK in time: it or the network is slow, or, over UDP, it may have turned the ' +
+      'PSK down',
+    { code: 'USMP_NO_SESSION_OK', fault: 'network' },
+  );
 }

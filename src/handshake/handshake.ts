@@ -18,11 +18,20 @@ export interface HandshakeStep {
   readonly reply?: Frame;
   /** Set by the message that completes the handshake; a `reply` is sent before any session frame. */
   readonly established?: Established;
-  /** Server: the proof can be checked once `providePsk` is called with this device's key. */
+  /** Server: goes on once `providePsk` is called with this device's key. */
   readonly pskWanted?: Uint8Array;
 }
 
-export type Ending = 'closed' | 'timeout';
+/** How a handshake ended that came to nothing, as far as it was measured. */
+export type Ending =
+  /** The other side closed the connection. */
+  | { readonly by: 'close' }
+  /** The time was over. UDP: how often, and how long ago at first, the last frame was sent that got no answer. */
+  | {
+      readonly by: 'silence';
+      readonly over: 'tcp' | 'udp';
+      readonly since?: { readonly sends: number; readonly ms: number } | undefined;
+    };
 
 export interface Handshake {
   readonly role: 'client' | 'server';
@@ -33,8 +42,8 @@ export interface Handshake {
    * unchanged, so that over UDP a forged datagram can be dropped and the handshake lives on.
    */
   receive(frame: Frame): HandshakeStep;
-  /** Why the handshake came to nothing, inferred from the step it was at (protocol §1: there is no error frame). */
-  failure(ending: Ending, transport: 'tcp' | 'udp'): USMPError;
+  /** Why it came to nothing, inferred from the step it was at and what was measured there (protocol §1: there is no error frame). */
+  failure(ending: Ending): USMPError;
   /** Wipes what is left of the keys; to be called when the handshake is given up. */
   wipe(): void;
 }

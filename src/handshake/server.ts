@@ -19,8 +19,12 @@ interface Agreed {
 
 type State =
   | { readonly at: 'hello' }
-  | ({ readonly at: 'helloAck' } & Agreed)
-  | ({ readonly at: 'psk'; readonly proof: Uint8Array } & Agreed)
+  /**
+   * The device's key is being looked up, and CHALLENGE waits for it: a look-up that fails must not look like a rejected
+   * PSK to the device.
+   */
+  | ({ readonly at: 'psk' } & Agreed)
+  | ({ readonly at: 'helloAck'; readonly psk: Secret; readonly isKnown: boolean } & Agreed)
   | { readonly at: 'over' };
 
 export class ServerHandshake implements Handshake {
@@ -43,53 +47,33 @@ export class ServerHandshake implements Handshake {
         if (frame.type === FrameType.HELLO) return this.#hello(frame);
         throw unexpected(frame, 'HELLO');
       case 'helloAck':
-        if (frame.type !== FrameType.HELLO_ACK) throw unexpected(frame, 'HELLO_ACK');
-        this.#state = { ...state, at: 'psk', proof: decodeHelloAck(frame.payload) };
-        return { pskWanted: state.deviceId };
+        if (frame.type === FrameType.HELLO_ACK) return this.#helloAck(state, frame);
+        throw unexpected(frame, 'HELLO_ACK');
       default:
         throw unexpected(frame, 'nothing');
     }
   }
 
   /**
-   * Checks the client's proof.
-   * @param psk the device's key, or undefined when the device is unknown: the same work is done then, so that
-   * the time taken does not tell which device ids exist.
-   * @throws AuthError when the device is unknown or its proof is wrong.
+   * Goes on with CHALLENGE.
+   * @param psk the device's key, which is wiped here in the end, or undefined when the device is unknown: the same
+   * work is done then, so that neither answers nor time tell which device ids exist.
    */
   providePsk(psk: Secret | undefined): HandshakeStep {
     const state = this.#state;
-    if (state.at !== 'psk') throw new HandshakeError('no HELLO_ACK awaits a key', { fault: 'local' });
-    const key = psk ?? new Secret(this.#random(KEY_BYTES));
-    const { deviceId, proofInput, keys } = state;
-    const proven = equalProofs(state.proof, helloAckProof(key, proofInput, deviceId));
-    if (!psk || !proven) {
-      // Over UDP the datagram may have been forged, and the true HELLO_ACK may still come.
-      this.#state = { at: 'helloAck', deviceId, proofInput, keys };
-      const id = formatDeviceId(deviceId);
-      throw new AuthError(
-        psk
-          ? `device ${id} has another PSK than this server has for it`
-          : `device ${id} is not known to this server`,
-        { code: psk ? 'USMP_DEVICE_PROOF' : 'USMP_UNKNOWN_DEVICE' },
-      );
-    }
-    const sessionId = this.#random(SESSION_ID_BYTES);
-    const payload = encodeSessionOk({ sessionId, proof: sessionOkProof(key, proofInput, sessionId) });
-    this.#state = { at: 'over' };
+    if (state.at !== 'psk') throw new HandshakeError('no HELLO awaits a key', { fault: 'local' });
+    const standIn = new Secret(this.#random(KEY_BYTES));
+    this.#state = { ...state, at: 'helloAck', psk: psk ?? standIn, isKnown: psk !== undefined };
+    const { nonce, serverPublic } = state.proofInput;
     return {
-      reply: { type: FrameType.SESSION_OK, seq: 0, payload },
-      established: { sessionId, deviceId, txKey: keys.serverToClient, rxKey: keys.clientToServer },
+      reply: { type: FrameType.CHALLENGE, seq: 0, payload: encodeChallenge({ nonce, serverPublic }) },
     };
   }
 
   failure(ending: Ending): USMPError {
-    if (this.#state.at === 'psk' && ending === 'timeout') {
-      const text = "the look-up of the device's key took too long";
-      return new HandshakeError(text, { code: 'USMP_PSK_LOOKUP', fault: 'local' });
-    }
+    if (this.#state.at === 'psk') return this.lookupFailure('took too long');
     const awaited = this.#state.at === 'hello' ? 'HELLO' : 'HELLO_ACK';
-    return ending === 'closed'
+    return ending.by === 'close'
       ? new HandshakeError(`the device closed the connection before ${awaited}`, {
           code: 'USMP_HANDSHAKE_CLOSED',
         })
@@ -99,11 +83,20 @@ export class ServerHandshake implements Handshake {
         });
   }
 
+  /** The look-up that `pskWanted` asked for came to nothing, which is no fault of the device. */
+  lookupFailure(how: string, cause?: unknown): HandshakeError {
+    const device = this.#state.at === 'psk' ? ` of device ${formatDeviceId(this.#state.deviceId)}` : '';
+    const text = `the look-up of the key${device} ${how}`;
+    return new HandshakeError(text, { code: 'USMP_PSK_LOOKUP', fault: 'local', cause });
+  }
+
   wipe(): void {
-    if (this.#state.at === 'helloAck' || this.#state.at === 'psk') {
-      this.#state.keys.clientToServer.wipe();
-      this.#state.keys.serverToClient.wipe();
+    const state = this.#state;
+    if (state.at === 'psk' || state.at === 'helloAck') {
+      state.keys.clientToServer.wipe();
+      state.keys.serverToClient.wipe();
     }
+    if (state.at === 'helloAck') state.psk.wipe();
     this.#state = { at: 'over' };
   }
 
@@ -113,8 +106,31 @@ export class ServerHandshake implements Handshake {
     const nonce = this.#random(NONCE_BYTES);
     const keys = deriveSessionKeys(pair.agree(clientPublic), nonce, clientPublic, pair.publicKey);
     const proofInput = { nonce, clientPublic, serverPublic: pair.publicKey };
-    this.#state = { at: 'helloAck', deviceId, proofInput, keys };
-    const payload = encodeChallenge({ nonce, serverPublic: pair.publicKey });
-    return { reply: { type: FrameType.CHALLENGE, seq: 0, payload } };
+    this.#state = { at: 'psk', deviceId, proofInput, keys };
+    return { pskWanted: deviceId };
+  }
+
+  /** @throws AuthError when the device is unknown or its proof is wrong; over UDP it may be forged, and the true one still come. */
+  #helloAck(
+    { deviceId, proofInput, keys, psk, isKnown }: State & { at: 'helloAck' },
+    frame: Frame,
+  ): HandshakeStep {
+    const proven = equalProofs(decodeHelloAck(frame.payload), helloAckProof(psk, proofInput, deviceId));
+    if (!isKnown || !proven) {
+      const id = formatDeviceId(deviceId);
+      throw isKnown
+        ? new AuthError(`device ${id} has another PSK than this server has for it`, {
+            code: 'USMP_DEVICE_PROOF',
+          })
+        : new AuthError(`device ${id} is not known to this server`, { code: 'USMP_UNKNOWN_DEVICE' });
+    }
+    const sessionId = this.#random(SESSION_ID_BYTES);
+    const payload = encodeSessionOk({ sessionId, proof: sessionOkProof(psk, proofInput, sessionId) });
+    psk.wipe();
+    this.#state = { at: 'over' };
+    return {
+      reply: { type: FrameType.SESSION_OK, seq: 0, payload },
+      established: { sessionId, deviceId, txKey: keys.serverToClient, rxKey: keys.clientToServer },
+    };
   }
 }

@@ -1,4 +1,5 @@
 /** Stop-and-wait over datagrams (protocol §4): the one frame under way, its repeats, and when it counts as lost. */
+import { sameBytes } from '../wire/bytes.js';
 import type { Utack } from '../wire/utack.js';
 import { RoundTrip } from './rtt.js';
 
@@ -14,6 +15,12 @@ export interface Outgoing {
   acknowledgedBy(utack: Utack): boolean;
 }
 
+/** How long a frame has gone without an answer, as far as it was tried. */
+export interface Silence {
+  readonly sends: number;
+  readonly ms: number;
+}
+
 interface UnderWay {
   readonly frame: Outgoing;
   readonly firstAt: number;
@@ -24,6 +31,8 @@ interface UnderWay {
 export class DatagramLink {
   readonly #roundTrip: RoundTrip;
   #underWay: UnderWay | undefined;
+  /** Handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
+  readonly #handled: Uint8Array[] = [];
 
   constructor(options: { initialTimeoutMs: number }) {
     this.#roundTrip = new RoundTrip(options.initialTimeoutMs);
@@ -31,6 +40,15 @@ export class DatagramLink {
 
   get busy(): boolean {
     return this.#underWay !== undefined;
+  }
+
+  /** A handshake datagram was dealt with. */
+  handled(datagram: Uint8Array): void {
+    this.#handled.push(Uint8Array.from(datagram));
+  }
+
+  hasHandled(datagram: Uint8Array): boolean {
+    return this.#handled.some((handled) => sameBytes(handled, datagram));
   }
 
   /** When `tick` is due, in the caller's milliseconds. */
@@ -52,6 +70,17 @@ export class DatagramLink {
     if (sends === 1) this.#roundTrip.sample(now - firstAt);
     this.#underWay = undefined;
     return true;
+  }
+
+  /** What the frame under way has met with so far; undefined when none is. */
+  silence(now: number): Silence | undefined {
+    const underWay = this.#underWay;
+    return underWay && { sends: underWay.sends, ms: now - underWay.firstAt };
+  }
+
+  /** Repeats the frame under way no more. */
+  drop(): void {
+    this.#underWay = undefined;
   }
 
   /** The answer to a frame of this type came, which is as good as its UTACK. */

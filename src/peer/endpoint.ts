@@ -1,19 +1,21 @@
 /** What a client and a server's session offer alike: messages out and in, PING, REKEY (protocol §6). */
 import { EventEmitter } from 'node:events';
-import { checkSeconds, toBytes } from '../check.js';
+import { checkOptions, checkSeconds, toBytes } from '../check.js';
 import { ConnectionClosedError, NotConnectedError, type USMPError } from '../errors.js';
-import type { Channel, ChannelHooks } from './channel.js';
+import type { Channel, ChannelHooks, News } from './channel.js';
 import { guarded } from './guarded.js';
 
 export interface EndpointEvents {
   /** The connection is open and the handshake begins. */
   handshaking: [];
+  /** The handshake is done. */
+  established: [sessionId: string];
   /** A message, when somebody listens; otherwise it waits for `recv`. */
   message: [message: Buffer];
   /** The first authenticated frame of the other side: the session is known to live (protocol §5.2). */
   proven: [];
-  /** Either side changed the keys. */
-  rekeyed: [];
+  /** The keys were changed, by this side or the other. */
+  rekeyed: [by: 'us' | 'peer'];
   /** The session ended: with the reason, or nothing when it was closed from here. */
   close: [reason: USMPError | undefined];
 }
@@ -22,6 +24,8 @@ export interface EndpointEvents {
 const MAX_TIMEOUT = 31 * 86_400;
 
 export abstract class Endpoint extends EventEmitter<EndpointEvents> implements AsyncIterable<Buffer> {
+  #isPaused = false;
+
   constructor() {
     super();
     (this as EventEmitter).on('newListener', (event) => {
@@ -36,15 +40,25 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
   protected abstract lastChannel(): Channel | undefined;
 
   protected channelHooks(): ChannelHooks {
-    return {
-      onMessage: (message) => {
+    return { onNews: (news) => this.onNews(news) };
+  }
+
+  /** What the session tells, in its order. @returns false for a message that nobody listens for. */
+  protected onNews(news: News): boolean {
+    switch (news.type) {
+      case 'message':
         this.#emitWaiting();
-        return this.#emitMessage(message);
-      },
-      onHandshaking: () => void this.emit('handshaking'),
-      onProven: () => void this.emit('proven'),
-      onRekeyed: () => void this.emit('rekeyed'),
-    };
+        return this.#emitMessage(news.message);
+      case 'established':
+        return this.emit('established', news.session.sessionId);
+      case 'rekeyed':
+        return this.emit('rekeyed', news.by);
+      case 'handshaking':
+      case 'proven':
+        return this.emit(news.type);
+      case 'ended':
+        return true;
+    }
   }
 
   /**
@@ -64,19 +78,46 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
    * and all that had arrived was received, NotConnectedError when it was never open.
    */
   async recv(options: { timeout?: number } = {}): Promise<Buffer> {
+    const { timeout = 0 } = checkOptions('options', options);
     const channel = this.lastChannel();
     if (!channel) throw new NotConnectedError();
-    return channel.inbox.take(checkSeconds('timeout', options.timeout ?? 0, { max: MAX_TIMEOUT }));
+    return channel.inbox.take(checkSeconds('timeout', timeout, { max: MAX_TIMEOUT }));
   }
 
-  /** @returns the round-trip time in milliseconds. */
+  /**
+   * PINGs keep to the pace that the other side allows, four a second without a message between them; those who ask at
+   * the same time share one.
+   * @returns the round-trip time in milliseconds.
+   */
   async ping(): Promise<number> {
     return this.openChannel().ping();
   }
 
-  /** Changes the session's keys (protocol §3.8). */
-  async rekey(): Promise<void> {
-    await this.openChannel().rekey();
+  /**
+   * Changes the session's keys (protocol §3.8).
+   * @param options.force over UDP, also when more than 63 frames were sent under the present keys: the reference SDK
+   * loses what follows then, this package and the reference C core do not.
+   * @throws USMPError `USMP_REKEY_TOO_LATE` over UDP after 63 frames: open a new session for new keys;
+   * `USMP_REKEY_PENDING` while a change of keys is under way.
+   */
+  async rekey(options: { force?: boolean } = {}): Promise<void> {
+    const { force = false } = checkOptions('options', options);
+    await this.openChannel().rekey(force);
+  }
+
+  /** Takes no more messages: they wait at the other side, in this session and those to come, until `resume`. */
+  pause(): void {
+    this.#isPaused = true;
+    this.lastChannel()?.setWanted(false);
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.lastChannel()?.setWanted(true);
+  }
+
+  protected get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** The messages until the session ends; throws when it ended other than by a close from here or a BYE. */

@@ -6,27 +6,20 @@
 import type { Suite } from '../crypto/aead.js';
 import type { Random } from '../crypto/random.js';
 import type { Secret } from '../crypto/secret.js';
-import {
-  AuthError,
-  ConnectionClosedError,
-  NotConnectedError,
-  USMPError,
-  USMPTimeoutError,
-  VersionError,
-} from '../errors.js';
-import type { Established, Handshake, HandshakeStep } from '../handshake/handshake.js';
-import { ServerHandshake } from '../handshake/server.js';
-import { DatagramLink } from '../link/datagram-link.js';
+import { ConnectionClosedError, NotConnectedError, USMPError, USMPTimeoutError } from '../errors.js';
+import type { Established, Handshake } from '../handshake/handshake.js';
+import { DatagramLink, type Silence } from '../link/datagram-link.js';
 import { Session } from '../session/session.js';
-import { sameBytes } from '../wire/bytes.js';
 import { FrameType } from '../wire/constants.js';
 import { Deframer } from '../wire/deframer.js';
 import { fragment } from '../wire/fragments.js';
-import { decodeFrame, encodeFrame, type Frame } from '../wire/frame.js';
+import { decodeFrame, type Frame } from '../wire/frame.js';
 import { decodeUtack, encodeUtack } from '../wire/utack.js';
+import { Handshaking, type HandshakeReport } from './handshaking.js';
 import type { LivenessTimes } from './liveness.js';
 import { Running, type RunningReport } from './running.js';
-import type { Ticket, Unit } from './send-queue.js';
+import type { Sender } from './sender.js';
+import type { Ticket } from './send-queue.js';
 
 export const PROTOCOLS = ['tcp', 'udp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
@@ -45,7 +38,7 @@ export interface PeerOptions {
 }
 
 export type PeerEvent =
-  /** Server: answer with `providePsk`. */
+  /** Server: answer with `providePsk` or `failPsk`. */
   | { readonly type: 'pskWanted'; readonly deviceId: Uint8Array }
   | { readonly type: 'established'; readonly sessionId: Uint8Array; readonly deviceId: Uint8Array }
   /** The first authenticated frame of the other side: only now is the session known to live (protocol §5.2). */
@@ -54,13 +47,15 @@ export type PeerEvent =
   /** Handed to the transport (TCP) or acknowledged by UTACK (UDP). */
   | { readonly type: 'sent'; readonly ticket: Ticket }
   | { readonly type: 'pong'; readonly ticket: Ticket; readonly rttMs: number }
-  | { readonly type: 'rekeyed' }
+  /** The request came to nothing, for this reason; the session goes on. */
+  | { readonly type: 'refused'; readonly ticket: Ticket; readonly error: USMPError }
+  | { readonly type: 'rekeyed'; readonly by: 'us' | 'peer' }
   /** The last event. Without `error` the close was asked for here. */
   | { readonly type: 'closed'; readonly error?: USMPError };
 
 type State =
   | { readonly at: 'idle' }
-  | { readonly at: 'handshaking'; deadline: number }
+  | { readonly at: 'handshaking'; readonly handshaking: Handshaking }
   | { readonly at: 'established'; readonly running: Running }
   | { readonly at: 'closing'; readonly running: Running; readonly deadline: number }
   | { readonly at: 'closed' };
@@ -68,9 +63,11 @@ type State =
 /** First repeat timeouts (protocol §4.2; towards a device §7.3). */
 const CLIENT_REPEAT_MS = 500;
 const SERVER_REPEAT_MS = 200;
-/** Over UDP a wrong proof may be forged, so the true one may still come: for this long, and among so many. */
-const AFTER_WRONG_PROOF_MS = 2_000;
-const MAX_WRONG_PROOFS = 5;
+
+/** What the system says of a connection that the other side has ended. */
+const CLOSED_BY_PEER = new Set(['ECONNRESET', 'EPIPE']);
+
+const always = (): boolean => true;
 
 export class Peer {
   readonly #options: PeerOptions;
@@ -84,11 +81,6 @@ export class Peer {
   #nextTicket: Ticket = 1;
   /** UDP: session frames are taken; otherwise they stay unacknowledged and come again. */
   #receiving = true;
-  /** UDP: handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
-  readonly #handled: Uint8Array[] = [];
-  #wrongProofs = 0;
-  /** UDP: what was wrong with datagrams dropped during the handshake, where it explains a timeout. */
-  #suspicion: USMPError | undefined;
 
   constructor(options: PeerOptions) {
     this.#options = options;
@@ -103,6 +95,17 @@ export class Peer {
     return this.#state.at;
   }
 
+  /** Whether it works on datagrams, which may be lost, and not on a stream. */
+  get isDatagram(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Frames sealed under the present keys. */
+  get framesSealed(): number {
+    const state = this.#state;
+    return state.at === 'established' || state.at === 'closing' ? state.running.session.sealed : 0;
+  }
+
   /** Takes out what has come up since the last call: bytes to send (over UDP a datagram each) and events, in order. */
   take(): { outbound: Uint8Array[]; events: PeerEvent[] } {
     const taken = { outbound: this.#outbound, events: this.#events };
@@ -113,63 +116,73 @@ export class Peer {
 
   /** When `tick` is due; undefined when nothing is waited for. */
   get deadline(): number | undefined {
-    const state = this.#state;
-    if (state.at === 'idle' || state.at === 'closed') return undefined;
-    const own = state.at === 'established' ? Infinity : state.deadline;
-    const life = state.at === 'handshaking' ? Infinity : state.running.deadline;
-    const earliest = Math.min(own, life, this.#link?.deadline ?? Infinity);
+    if (this.#hasEnded()) return undefined;
+    const earliest = Math.min(this.#ownDeadline, this.#link?.deadline ?? Infinity);
     return earliest === Infinity ? undefined : earliest;
   }
 
   /** Begins: a client sends HELLO, a server waits for it. */
   start(now: number): void {
-    this.#state = { at: 'handshaking', deadline: now + this.#options.times.handshakeMs };
-    const hello = this.#handshake.start();
-    if (hello) this.#sendHandshake(hello, now);
+    const handshaking = new Handshaking(
+      {
+        handshake: this.#handshake,
+        link: this.#link,
+        transmit: (bytes) => this.#outbound.push(bytes),
+        acknowledge: (frame) => this.#utack(frame),
+        report: (report) => this.#handshakeReport(report),
+      },
+      now + this.#options.times.handshakeMs,
+    );
+    this.#state = { at: 'handshaking', handshaking };
+    handshaking.start(now);
   }
 
-  /** Bytes from the transport: any part of a stream, or one datagram. */
-  receive(bytes: Uint8Array, now: number): void {
-    if (this.#hasEnded()) return;
+  /**
+   * Bytes from the transport: any part of a stream, or one datagram.
+   * @param mayGoOn asked before each further frame of a stream.
+   * @returns false when it was told to stop: `proceed` goes on.
+   */
+  receive(bytes: Uint8Array, now: number, mayGoOn = always): boolean {
+    if (this.#hasEnded()) return true;
     if (this.#link) {
       this.#datagram(this.#link, bytes, now);
-      return;
+      return true;
     }
-    this.#attempt(() => {
-      for (const frame of this.#deframer.push(bytes)) {
-        this.#frame(frame, bytes, now);
-        if (this.#hasEnded()) return;
-      }
-    });
+    this.#deframer.add(bytes);
+    return this.proceed(now, mayGoOn);
+  }
+
+  /** TCP: goes on with what was left when `receive` or `proceed` was told to stop. @returns as `receive`. */
+  proceed(now: number, mayGoOn = always): boolean {
+    while (this.#nextFrame(now)) if (!mayGoOn()) return this.#hasEnded();
+    return true;
   }
 
   tick(now: number): void {
+    const silence = this.#link?.silence(now);
     const again = this.#link?.tick(now);
-    if (again === 'lost') this.#fail(this.#lostReason());
+    if (again === 'lost') this.#lost(silence);
     else if (again) this.#outbound.push(again);
     const state = this.#state;
-    if (state.at === 'handshaking' && now >= state.deadline) this.#fail(this.#lostReason());
+    if (state.at === 'handshaking') state.handshaking.tick(now);
     else if (state.at === 'closing' && now >= state.deadline)
       this.#live((running) => this.#giveUpClosing(running));
     else this.#live((running) => running.tick(now));
   }
 
   /** The transport is gone; `cause` says why, where it knows. */
-  transportClosed(cause?: Error): void {
+  transportClosed(cause?: NodeJS.ErrnoException): void {
     switch (this.#state.at) {
       case 'closing':
         this.#end({ type: 'closed' });
         break;
       case 'established':
-        this.#fail(
-          new ConnectionClosedError(`the connection to the ${this.#other} broke`, {
-            code: 'USMP_LOST',
-            cause,
-          }),
-        );
+        this.#fail(this.#broken(cause));
         break;
       default:
-        this.#fail(this.#handshake.failure('closed', this.#options.transport));
+        // A side that refuses closes the connection; a network that fails shows in another way.
+        if (cause && !CLOSED_BY_PEER.has(cause.code ?? '')) this.#fail(this.#broken(cause));
+        else this.#fail(this.#handshake.failure({ by: 'close' }));
     }
   }
 
@@ -183,28 +196,25 @@ export class Peer {
     this.#live(({ sender }) => sender.setWritable(writable, now));
   }
 
-  /** UDP: whether session frames are taken; over TCP the socket is not read instead. */
-  setReceiving(receiving: boolean): void {
+  /**
+   * Whether what the other side sends is taken. Over UDP session frames stay unacknowledged meanwhile and come again;
+   * over TCP it is the caller that does not read.
+   */
+  setReceiving(receiving: boolean, now: number): void {
     this.#receiving = receiving;
+    this.#live((running) => running.setListening(receiving, now));
   }
 
-  /** Server: the answer to `pskWanted`; undefined for an unknown device. */
+  /** Server: the answer to `pskWanted`, which is wiped here; undefined for an unknown device. */
   providePsk(psk: Secret | undefined, now: number): void {
     const state = this.#state;
-    const handshake = this.#handshake;
-    if (state.at !== 'handshaking' || !(handshake instanceof ServerHandshake)) return;
-    if (!this.#link) {
-      this.#attempt(() => this.#step(handshake.providePsk(psk), now));
-      return;
-    }
-    try {
-      this.#step(handshake.providePsk(psk), now);
-    } catch (error) {
-      this.#suspect(error);
-      this.#wrongProofs += 1;
-      if (this.#wrongProofs >= MAX_WRONG_PROOFS) this.#fail(this.#lostReason());
-      state.deadline = Math.min(state.deadline, now + AFTER_WRONG_PROOF_MS);
-    }
+    if (state.at === 'handshaking') this.#attempt(() => state.handshaking.providePsk(psk, now));
+    else psk?.wipe();
+  }
+
+  /** Server: the look-up that `pskWanted` asked for failed. */
+  failPsk(cause: unknown): void {
+    if (this.#state.at === 'handshaking') this.#state.handshaking.failPsk(cause);
   }
 
   /**
@@ -213,16 +223,24 @@ export class Peer {
    */
   send(message: Uint8Array, now: number): Ticket {
     fragment(message); // refuses a message that is too long before anything is queued
-    return this.#request((ticket) => ({ kind: 'message', ticket, data: Uint8Array.from(message) }), now);
+    const data = Uint8Array.from(message);
+    return this.#request((sender, ticket) => {
+      sender.queue.add({ kind: 'message', ticket, data });
+      sender.pump(now);
+    });
   }
 
   /** Queues a PING behind all messages so far. Its outcome is a `pong` event, or `closed`. */
   ping(now: number): Ticket {
-    return this.#request((ticket) => ({ kind: 'ping', ticket }), now);
+    return this.#request((sender, ticket) => sender.ping(ticket, now));
   }
 
-  /** Queues a REKEY behind all messages so far. Its outcome is a `sent` event, or `closed`. */
-  rekey(now: number): Ticket {
+  /**
+   * Queues a REKEY behind all messages so far. Its outcome is a `sent` event, which over UDP comes when the new keys
+   * have proven themselves, a `refused` event, or `closed`.
+   * @param force over UDP, also after 63 frames (protocol §3.9).
+   */
+  rekey(now: number, force = false): Ticket {
     if (this.#state.at === 'established') {
       const { session, sender } = this.#state.running;
       if (!session.canRekey || sender.queue.has('rekey')) {
@@ -232,7 +250,17 @@ export class Peer {
         });
       }
     }
-    return this.#request((ticket) => ({ kind: 'rekey', ticket }), now);
+    return this.#request((sender, ticket) => {
+      sender.queue.add({ kind: 'rekey', ticket, force });
+      sender.pump(now);
+    });
+  }
+
+  /** Takes back the messages that wait to be sent. @returns their tickets, of which no more is heard. */
+  withdraw(): Ticket[] {
+    let tickets: Ticket[] = [];
+    this.#live(({ sender }) => (tickets = sender.queue.withdraw()));
+    return tickets;
   }
 
   /**
@@ -262,6 +290,20 @@ export class Peer {
     return this.#handshake.role === 'client' ? 'gateway' : 'device';
   }
 
+  get #ownDeadline(): number {
+    const state = this.#state;
+    switch (state.at) {
+      case 'handshaking':
+        return state.handshaking.deadline;
+      case 'established':
+        return state.running.deadline;
+      case 'closing':
+        return Math.min(state.deadline, state.running.deadline);
+      default:
+        return Infinity;
+    }
+  }
+
   /** Whatever is wrong in here ends the session. */
   #attempt(action: () => void): void {
     try {
@@ -278,51 +320,58 @@ export class Peer {
 
   // Receiving
 
+  /** TCP: deals with the next whole frame. @returns false when there is none. */
+  #nextFrame(now: number): boolean {
+    let frame: Frame | undefined;
+    this.#attempt(() => {
+      frame = this.#hasEnded() ? undefined : this.#deframer.next();
+      if (frame) this.#frame(frame, now);
+    });
+    return frame !== undefined;
+  }
+
   #datagram(link: DatagramLink, bytes: Uint8Array, now: number): void {
     const utack = decodeUtack(bytes);
     if (utack) {
       if (link.utack(utack, now)) this.#live(({ sender }) => sender.frameDone(now));
       return;
     }
+    const state = this.#state;
     try {
-      this.#frame(decodeFrame(bytes), bytes, now);
+      const frame = decodeFrame(bytes);
+      if (link.hasHandled(bytes)) this.#utack(frame);
+      else if (state.at === 'handshaking') state.handshaking.receiveDatagram(frame, bytes, now);
+      else if (this.#receiving) this.#frame(frame, now);
     } catch (error) {
-      this.#suspect(error);
+      const fault = asUSMPError(error);
+      if (state.at === 'handshaking') state.handshaking.suspect(fault, now);
     }
   }
 
   /** @throws USMPError for what ends a TCP session and is dropped on UDP. */
-  #frame(frame: Frame, bytes: Uint8Array, now: number): void {
-    if (this.#handled.some((handled) => sameBytes(handled, bytes))) {
-      this.#utack(frame);
-      return;
-    }
+  #frame(frame: Frame, now: number): void {
     const state = this.#state;
-    if (state.at === 'handshaking') {
-      const step = this.#handshake.receive(frame);
-      if (this.#link) {
-        this.#utack(frame);
-        this.#handled.push(Uint8Array.from(bytes));
-      }
-      this.#step(step, now);
-    } else if (state.at === 'established' || state.at === 'closing') {
-      if (this.#receiving || !this.#link) state.running.receive(frame, now);
-    }
+    if (state.at === 'handshaking') state.handshaking.receive(frame, now);
+    else if (state.at === 'established' || state.at === 'closing') state.running.receive(frame, now);
   }
 
-  /** Keeps what explains a handshake that comes to nothing; elsewhere a dropped datagram leaves no trace. */
-  #suspect(fault: unknown): void {
-    const error = asUSMPError(fault);
-    if (error instanceof VersionError || error instanceof AuthError) this.#suspicion = error;
+  #utack({ type, seq }: Frame, mac?: Uint8Array): void {
+    this.#outbound.push(encodeUtack({ type, seq, ...(mac && { mac }) }));
   }
 
   // Handshake
 
-  #step(step: HandshakeStep, now: number): void {
-    if (step.established) this.#establish(step.established, now);
-    if (step.reply) this.#sendHandshake(step.reply, now);
-    else this.#link?.answered(this.#handshake.role === 'client' ? FrameType.HELLO_ACK : FrameType.CHALLENGE);
-    if (step.pskWanted) this.#events.push({ type: 'pskWanted', deviceId: step.pskWanted });
+  #handshakeReport(report: HandshakeReport): void {
+    switch (report.type) {
+      case 'pskWanted':
+        this.#events.push(report);
+        break;
+      case 'done':
+        this.#establish(report.established, report.now);
+        break;
+      case 'failed':
+        this.#fail(report.error);
+    }
   }
 
   #establish({ sessionId, deviceId, txKey, rxKey }: Established, now: number): void {
@@ -339,30 +388,18 @@ export class Peer {
       },
       now,
     );
+    running.setListening(this.#receiving, now);
     this.#state = { at: 'established', running };
     this.#events.push({ type: 'established', sessionId, deviceId });
   }
 
-  #sendHandshake(frame: Frame, now: number): void {
-    const bytes = encodeFrame(frame);
-    this.#outbound.push(bytes);
-    // A client repeats until the answer comes, whatever was acknowledged (protocol §4.3); a server until the UTACK.
-    const byUtack = this.#handshake.role === 'server';
-    this.#link?.sent({ ...frame, bytes, acknowledgedBy: (utack) => byUtack && utack.mac === undefined }, now);
-  }
-
-  #utack({ type, seq }: Frame, mac?: Uint8Array): void {
-    this.#outbound.push(encodeUtack({ type, seq, ...(mac && { mac }) }));
-  }
-
   // Sending
 
-  #request(unit: (ticket: Ticket) => Unit, now: number): Ticket {
+  #request(ask: (sender: Sender, ticket: Ticket) => void): Ticket {
     const state = this.#state;
     if (state.at !== 'established') throw new NotConnectedError();
     const ticket = this.#nextTicket++;
-    state.running.sender.queue.add(unit(ticket));
-    this.#live(({ sender }) => sender.pump(now));
+    ask(state.running.sender, ticket);
     return ticket;
   }
 
@@ -383,14 +420,19 @@ export class Peer {
 
   // Ending
 
-  /** Why a handshake came to nothing, or a frame was never acknowledged. */
-  #lostReason(): USMPError {
+  /** UDP: a frame was sent as often as it may be, and was not acknowledged. */
+  #lost(silence: Silence | undefined): void {
     if (this.#state.at === 'handshaking') {
-      return this.#suspicion ?? this.#handshake.failure('timeout', this.#options.transport);
+      this.#state.handshaking.lost(silence);
+      return;
     }
-    return new USMPTimeoutError(`the ${this.#other} no longer acknowledges: it or the network is down`, {
-      code: 'USMP_NO_ACK',
-    });
+    const text = `the ${this.#other} no longer acknowledges: it or the network is down`;
+    this.#fail(new USMPTimeoutError(text, { code: 'USMP_NO_ACK' }));
+  }
+
+  #broken(cause: Error | undefined): USMPError {
+    const text = `the connection to the ${this.#other} broke`;
+    return new ConnectionClosedError(text, { code: 'USMP_LOST', cause });
   }
 
   /** The time to close is over: a BYE that is still queued goes out past the queue, if the transport takes it. */

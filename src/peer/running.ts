@@ -12,9 +12,7 @@ export type RunningReport =
   | SenderReport
   /** The first authenticated frame of the other side: only now is the session known to live (protocol §5.2). */
   | { readonly type: 'proven' }
-  | { readonly type: 'message'; readonly data: Uint8Array }
-  /** The session is over: for this reason. */
-  | { readonly type: 'ended'; readonly error: USMPError };
+  | { readonly type: 'message'; readonly data: Uint8Array };
 
 export interface RunningOptions {
   readonly session: Session;
@@ -44,15 +42,21 @@ export class Running {
   }
 
   get deadline(): number {
-    return this.#liveness.deadline;
+    return Math.min(this.#liveness.deadline, this.sender.deadline);
+  }
+
+  /** Whether what the other side sends is taken; while it is not, its silence means nothing. */
+  setListening(listening: boolean, now: number): void {
+    this.#liveness.setListening(listening, now);
+    this.sender.setListening(listening, now);
   }
 
   /** @throws USMPError for what ends a TCP session and is dropped on UDP. */
   receive(frame: Frame, now: number): void {
     const { link, report } = this.#options;
     if (!isSealed(frame.type)) throw unexpected(frame, 'a session frame');
-    const { content, utackMac } = this.session.open(frame);
-    if (link) this.#options.acknowledge(frame, utackMac());
+    const { content, utackMacs } = this.session.open(frame);
+    if (link) for (const mac of utackMacs()) this.#options.acknowledge(frame, mac);
     // A repeat may have been recorded and played back: it is no sign of life.
     if (content.kind !== 'repeat') this.#liveness.received(now);
     if (!this.#proven) {
@@ -80,7 +84,8 @@ export class Running {
         );
         break;
       case 'rekey':
-        report({ type: 'rekeyed' });
+        report({ type: 'rekeyed', by: 'peer' });
+        this.sender.peerRekeyed(now);
         break;
       case 'fatal':
         this.#end(content.error);
@@ -94,20 +99,19 @@ export class Running {
 
   tick(now: number): void {
     switch (this.#liveness.due(now)) {
-      case 'dead':
-        this.#end(
-          new USMPTimeoutError(`the ${this.#options.other} is silent: nothing came from it in time`, {
-            code: 'USMP_DEAD',
-          }),
-        );
-        break;
+      case 'unanswered':
+        this.#dead('it did not answer a PING in time');
+        return;
+      case 'silent':
+        this.#dead('nothing came from it in time');
+        return;
       case 'ping':
         this.#liveness.pinged(now);
         this.sender.queue.addUrgentPing();
-        this.sender.pump(now);
         break;
       case undefined:
     }
+    this.sender.tick(now);
   }
 
   #ping(now: number): void {
@@ -117,6 +121,11 @@ export class Running {
       return;
     }
     this.sender.pump(now);
+  }
+
+  #dead(why: string): void {
+    const text = `the ${this.#options.other} is silent: ${why}`;
+    this.#end(new USMPTimeoutError(text, { code: 'USMP_DEAD' }));
   }
 
   #end(error: USMPError): void {

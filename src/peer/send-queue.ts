@@ -1,13 +1,19 @@
-/** What waits to be sent on one session, in order; a PONG goes before all else (protocol §3.4, §3.5). */
+/**
+ * What waits to be sent on one session, in order; a PONG goes before all else (protocol §3.4, §3.5). PINGs keep to the
+ * pace that the peer allows, and a message may pass one that waits for it.
+ */
 import { USMPError } from '../errors.js';
+import type { Pace } from './pace.js';
 
 /** Names a request until its outcome is reported. */
 export type Ticket = number;
 
 export type Unit =
   | { readonly kind: 'message'; readonly ticket: Ticket; readonly data: Uint8Array }
-  | { readonly kind: 'ping'; readonly ticket?: Ticket }
-  | { readonly kind: 'rekey'; readonly ticket: Ticket }
+  /** Those who ask while it waits share it: it proves the same to all of them. */
+  | { readonly kind: 'ping'; readonly tickets: Ticket[] }
+  /** `force`: also where the reference would lose what follows (protocol §3.9). */
+  | { readonly kind: 'rekey'; readonly ticket: Ticket; readonly force: boolean }
   | { readonly kind: 'pong' | 'bye' };
 
 const MAX_QUEUED = 1_000;
@@ -15,13 +21,25 @@ const MAX_QUEUED = 1_000;
 const MAX_PONGS = 32;
 
 export class SendQueue {
+  readonly #pace: Pace;
   #units: Unit[] = [];
   #pongs = 0;
-  /** A PING for the sake of liveness waits for nothing but a message under way. */
+  /** A PING for the sake of the session waits for nothing but a message under way. */
   #urgentPing = false;
+  /** Only control frames are let out. */
+  #held = false;
+
+  constructor(pace: Pace) {
+    this.#pace = pace;
+  }
 
   /** @throws USMPError when the queue is full. */
   add(unit: Unit): void {
+    const last = this.#units.at(-1);
+    if (unit.kind === 'ping' && last?.kind === 'ping') {
+      last.tickets.push(...unit.tickets);
+      return;
+    }
     if (this.#units.length >= MAX_QUEUED) {
       throw new USMPError(
         `${MAX_QUEUED} messages are waiting to be sent already: wait for send() before the next one`,
@@ -48,19 +66,57 @@ export class SendQueue {
     return this.#pongs <= MAX_PONGS;
   }
 
+  /** Puts back what was taken out and has to be sent before all others. */
+  putBack(unit: Unit): void {
+    this.#units.unshift(unit);
+  }
+
+  /** Takes out all messages. @returns their tickets. */
+  withdraw(): Ticket[] {
+    const messages = this.#units.filter((unit) => unit.kind === 'message');
+    this.#units = this.#units.filter((unit) => unit.kind !== 'message');
+    return messages.map(({ ticket }) => ticket);
+  }
+
+  get isEmpty(): boolean {
+    return this.#units.length === 0;
+  }
+
   has(kind: Unit['kind']): boolean {
     return this.#units.some((unit) => unit.kind === kind);
   }
 
-  next(): Unit | undefined {
-    if (this.#pongs > 0) {
+  /** Holds back all but PONGs and urgent PINGs, or lets them out again. */
+  setHeld(held: boolean): void {
+    this.#held = held;
+  }
+
+  /** When something that waits for nothing but the pace may be sent. */
+  get dueAt(): number {
+    if (this.#pongs > 0 || this.#urgentPing) return this.#pace.pongAt;
+    return !this.#held && this.#units[0]?.kind === 'ping' ? this.#pace.pingAt : Infinity;
+  }
+
+  next(now: number): Unit | undefined {
+    if ((this.#pongs > 0 || this.#urgentPing) && now >= this.#pace.pongAt) return this.#control();
+    if (this.#held) return undefined;
+    const waits = this.#units[0]?.kind === 'ping' && now < this.#pace.pingAt;
+    return waits ? this.#passing() : this.#units.shift();
+  }
+
+  /** PONGs first, but for the PING that everything else is held back for. */
+  #control(): Unit {
+    if (this.#pongs > 0 && !(this.#held && this.#urgentPing)) {
       this.#pongs -= 1;
       return { kind: 'pong' };
     }
-    if (this.#urgentPing) {
-      this.#urgentPing = false;
-      return { kind: 'ping' };
-    }
-    return this.#units.shift();
+    this.#urgentPing = false;
+    return { kind: 'ping', tickets: [] };
+  }
+
+  /** What may pass a PING that has to wait: the next message, or BYE, which nothing is to hold up. */
+  #passing(): Unit | undefined {
+    const at = this.#units.findIndex(({ kind }) => kind !== 'ping');
+    return at < 0 || this.#units[at]?.kind === 'rekey' ? undefined : this.#units.splice(at, 1)[0];
   }
 }

@@ -1,5 +1,15 @@
 /** The options of a server, checked once (protocol §6). */
-import { checkChoice, checkHost, checkInteger, checkPort, checkSeconds } from '../check.js';
+import { types } from 'node:util';
+import {
+  checkChoice,
+  checkHost,
+  checkInteger,
+  checkOptions,
+  checkPort,
+  checkSeconds,
+  isBytes,
+  show,
+} from '../check.js';
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { systemRandom, type Random } from '../crypto/random.js';
@@ -59,7 +69,8 @@ export interface CheckedServerOptions {
 const MAX_SESSIONS = 100_000;
 
 /** @throws ArgumentError naming the field. */
-export function checkServerOptions(options: ServerOptions): CheckedServerOptions {
+export function checkServerOptions(given: ServerOptions): CheckedServerOptions {
+  const options = checkOptions('options', given);
   return {
     host: checkHost('host', options.host ?? '0.0.0.0'),
     port: checkPort('port', options.port ?? 9000, 0),
@@ -85,22 +96,40 @@ function pskFinder(source: PskSource): CheckedServerOptions['findPsk'] {
       return found === undefined || found === null ? undefined : toPsk(found);
     };
   }
-  if (typeof source === 'string' || source instanceof Uint8Array) {
+  if (typeof source === 'string' || isBytes(source)) {
     const psk = toPsk(source);
     return () => Promise.resolve(new Secret(psk.bytes));
   }
-  if (typeof source !== 'object' || (source as unknown) === null) {
-    throw new ArgumentError(
-      'psk',
-      'expected a key, a map of device id to key, or a function of the device id',
-    );
-  }
-  const entries = source instanceof Map ? [...source] : Object.entries(source as Record<string, Key>);
   const keys = new Map(
-    entries.map(([id, key]: [string, Key]) => [formatDeviceId(toDeviceId(id)), toPsk(key)]),
+    entriesOf(source).map(([id, key]) => [formatDeviceId(toDeviceIdOfPsk(id)), toPsk(key)]),
   );
   return (deviceId) => {
     const psk = keys.get(formatDeviceId(deviceId));
     return Promise.resolve(psk && new Secret(psk.bytes));
   };
+}
+
+/** A map, or an object that is nothing but one; anything else would be a server that lets nobody in. */
+function entriesOf(source: unknown): [unknown, unknown][] {
+  if (types.isMap(source)) return [...source];
+  if (isRecord(source)) return Object.entries(source);
+  const expected = 'expected a key, a map of device id to key, or a function of the device id';
+  throw new ArgumentError('psk', `${expected}, got ${show(source)}`);
+}
+
+/** Made by a literal or without a prototype, in whatever realm. */
+function isRecord(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** @throws ArgumentError naming `psk`; ids and keys may have changed places, so neither is shown. */
+function toDeviceIdOfPsk(id: unknown): Uint8Array {
+  try {
+    return toDeviceId(id);
+  } catch {
+    const expected = 'expected a map of device ids, such as a4:cf:12:00:00:01, to keys';
+    throw new ArgumentError('psk', `${expected}, got ${show(id)} for a device id`);
+  }
 }

@@ -1,7 +1,6 @@
 /** The gateway's side: listens, lets devices in, and keeps one session a device (protocol §2, §5, §6.2). */
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import type { Secret } from '../crypto/secret.js';
 import { ConnectionClosedError, HandshakeError, USMPError } from '../errors.js';
 import { createCookies } from '../handshake/cookie.js';
 import { ServerHandshake } from '../handshake/server.js';
@@ -31,6 +30,9 @@ export interface ServerEvents {
   /** A connection did not become a session. */
   refused: [refusal: { readonly address: string; readonly port: number; readonly reason: USMPError }];
 }
+
+/** A device need not answer a PING: its session lives while anything comes from it. */
+const PING_TIMEOUT_MS = 10_000;
 
 type State =
   | { readonly at: 'closed' }
@@ -136,7 +138,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     const { clock, random } = this.#environment;
     const { protocol, suite, handshakeMs, sessionTimeoutMs } = this.#options;
     const place = this.#admission.take(remote.address);
-    const channel = new Channel({
+    const channel: Channel = new Channel({
       peer: new Peer({
         handshake: new ServerHandshake({ random }),
         transport: protocol,
@@ -149,32 +151,26 @@ export class USMPServer extends EventEmitter<ServerEvents> {
       connectTimeoutMs: handshakeMs,
       explain: () =>
         new ConnectionClosedError('the connection broke before the handshake', { code: 'USMP_LOST' }),
-      hooks: { findPsk: (deviceId) => this.#findPsk(remote, deviceId) },
+      pingTimeoutMs: PING_TIMEOUT_MS,
+      hooks: {
+        findPsk: (deviceId) => this.#options.findPsk(deviceId),
+        onNews: (news) => {
+          if (news.type === 'established') this.#established(channel, news.session, remote, place);
+          return false; // messages wait for whoever takes the session
+        },
+      },
     });
     this.#handshakes.add(channel);
-    channel.established.then(
-      (info) => this.#established(channel, info, remote, place),
-      (reason: unknown) => {
-        this.#handshakes.delete(channel);
-        place.release();
-        if (!(reason instanceof USMPError) || reason.code === 'USMP_CLOSED') return; // closed from here
-        // A look-up of ours that was too slow is no fault of the device.
-        if (reason.fault !== 'local') place.failed(clock.now());
-        this.#refused(remote, reason);
-      },
-    );
+    channel.established.catch((reason: unknown) => {
+      this.#handshakes.delete(channel);
+      place.release();
+      if (!(reason instanceof USMPError) || reason.code === 'USMP_CLOSED') return; // closed from here
+      // What went wrong on this side, a key that could not be looked up say, is no fault of the device.
+      if (reason.fault !== 'local') place.failed(clock.now());
+      this.#refused(remote, reason);
+    });
     channel.start();
     return channel;
-  }
-
-  async #findPsk(remote: Remote, deviceId: Uint8Array): Promise<Secret | undefined> {
-    try {
-      return await this.#options.findPsk(deviceId);
-    } catch (cause) {
-      const reason = `the key of device ${formatDeviceId(deviceId)} could not be looked up`;
-      this.#refused(remote, new USMPError(reason, { code: 'USMP_PSK_LOOKUP', fault: 'local', cause }));
-      return undefined;
-    }
   }
 
   #established(channel: Channel, info: SessionInfo, remote: Remote, place: Place): void {

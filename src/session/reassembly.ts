@@ -35,6 +35,11 @@ export class Reassembly {
     return last ? { kind: 'message', data: concat(...pieces) } : { kind: 'fragment' };
   }
 
+  /** Forgets what was begun. */
+  reset(): void {
+    this.#state = { at: 'idle' };
+  }
+
   /** A control frame came. @returns the error when it stands between the fragments of a message. */
   interrupt(): USMPError | undefined {
     if (this.#state.at !== 'collecting') return undefined;

@@ -42,8 +42,8 @@ export type Content =
 
 export interface Opened {
   readonly content: Content;
-  /** Makes the mac for the UTACK of this frame; to be called before the next frame is opened. */
-  readonly utackMac: () => Uint8Array;
+  /** Makes the macs of the UTACKs that acknowledge this frame; to be called before the next frame is opened. */
+  readonly utackMacs: () => Uint8Array[];
 }
 
 export interface SessionOptions {
@@ -89,6 +89,11 @@ export class Session {
     return this.#keys === 'settled';
   }
 
+  /** Frames sealed under the present sending key. */
+  get sealed(): number {
+    return this.#tx.nextSeq;
+  }
+
   /**
    * The frames of a message, to be sent in this order with nothing between them.
    * @throws PayloadError when it is over 1,808 bytes; SequenceError when the counter is at its end.
@@ -129,8 +134,11 @@ export class Session {
     this.#requireKeys();
     const { receiving, plaintext, repeat } = this.#authenticate(frame);
     const { type, seq } = frame;
+    const keys = [receiving.key];
+    // The reference checks the UTACK of a frame that it had under way at a REKEY with its new key (protocol §3.9).
+    if (receiving === this.#oldRx) keys.push(this.#rx.key);
     const content: Content = repeat ? { kind: 'repeat' } : this.#accept(receiving, type, seq, plaintext);
-    return { content, utackMac: () => utackMac(receiving.key, type, seq) };
+    return { content, utackMacs: () => keys.map((key) => utackMac(key, type, seq)) };
   }
 
   /** Overwrites the keys. The session is unusable afterwards. */
@@ -264,8 +272,11 @@ export class Session {
   }
 
   #settleRekey(): void {
+    if (this.#keys === 'settled') return;
     this.#oldRx?.key.wipe();
     this.#oldRx = undefined;
     this.#keys = 'settled';
+    // What the peer had not finished under the old key it begins anew.
+    this.#reassembly.reset();
   }
 }

@@ -48,18 +48,6 @@ declare const RED: {
 };
 declare const localStorage: { setItem(key: string, value: string): void };
 
-/** The device id of a node whose own is left blank. */
-export const DEVICE_ID = '02:11:22:33:44:55';
-
-/** Where the runtime has no answer to the question of the dialog, a made-up one takes its place. */
-async function answerForDeviceId(page: Page): Promise<void> {
-  await page.route('**/usmp/device-id?*', async (route) => {
-    const response = await route.fetch();
-    const isMissing = response.status() === 404;
-    await route.fulfill(isMissing ? { json: { deviceId: DEVICE_ID } } : { response });
-  });
-}
-
 export class Editor {
   /** Errors of the page, and requests that wanted to leave this machine. */
   readonly complaints: string[] = [];
@@ -91,7 +79,6 @@ export class Editor {
     page.on('console', (line) => {
       if (line.type() === 'error') editor.complaints.push(`console: ${line.text()}`);
     });
-    await answerForDeviceId(page);
     page.on('request', (request) => editor.checkHost(request.url()));
     page.on('websocket', (socket) => editor.checkHost(socket.url()));
     try {

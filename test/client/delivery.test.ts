@@ -245,6 +245,53 @@ describe('the outbox', () => {
     await connection.close();
   });
 
+  it('takes back late what was kept, behind what is under way and before what waits', async () => {
+    const { clock, gateway, connection, send } = world();
+    connection.start();
+    await settle();
+    const messages = numbered(100); // more than may be under way at once
+    const outcomes = messages.map((message) => send(message));
+    await Promise.resolve();
+    const { underWay } = connection.stats;
+    assert.ok(underWay > 0 && underWay < 100);
+    connection.restore([{ message: Buffer.from('kept'), delivery: 'confirmed' }]);
+    await clock.advance(SECOND);
+    assert.deepEqual(gateway.received, messages.toSpliced(underWay, 0, 'kept'));
+    assert.ok(outcomes.every(({ times, error }) => times === 1 && !error));
+    assert.equal(connection.stats.queued, 0);
+    await connection.close();
+  });
+
+  it('sends at once what it takes back while the session is idle', async () => {
+    const { clock, gateway, connection } = world();
+    connection.start();
+    await settle();
+    connection.restore([{ message: Buffer.from('kept'), delivery: 'confirmed' }]);
+    await clock.advance(SECOND);
+    assert.deepEqual([gateway.received, connection.stats.queued], [['kept'], 0]);
+    await connection.close();
+  });
+
+  it('gives up messages in time that wait behind others that were taken back', async () => {
+    const { clock, connection, send } = world({ outboxAge: 10 });
+    const outcome = send('waits');
+    await clock.advance(9 * SECOND);
+    connection.restore([{ message: Buffer.from('kept'), delivery: 'confirmed' }]);
+    await clock.advance(SECOND);
+    assert.equal(outcome.error?.code, 'USMP_EXPIRED');
+    await connection.close();
+  });
+
+  it('takes back as many messages as an outbox may hold', async () => {
+    const { connection } = world({ outboxCount: 1_000_000 });
+    const message = Buffer.from('kept');
+    connection.restore(
+      Array.from({ length: 1_000_000 }, () => ({ message, delivery: 'confirmed' as const })),
+    );
+    assert.equal(connection.stats.queued, 1_000_000);
+    await connection.close();
+  });
+
   it('lets what is under way arrive before BYE when the connection is stopped', async () => {
     const { clock, gateway, connection, send } = world();
     connection.start();

@@ -110,18 +110,21 @@ describe('the options of a client', () => {
   }
 
   it('are refused with what was expected and what came, in words', () => {
-    assert.throws(() => check({ port: '9000' }), /port: expected a whole number from 1 to 65535, got "9000"/);
+    assert.throws(
+      () => check({ port: '9000' }),
+      /port: expected a whole number from 1 to 65535, got text of 4 characters/,
+    );
     assert.throws(
       () => check({ keepalive: -1 }),
       /keepalive: expected a number of seconds from 0 to 86400, got -1/,
     );
     assert.throws(
       () => check({ protocol: 'tls' }),
-      new RegExp(`expected one of ${PROTOCOLS.join(', ')}, got "tls"`),
+      new RegExp(`expected one of ${PROTOCOLS.join(', ')}, got text of 3 characters`),
     );
     assert.throws(
       () => check({ suite: 'des' }),
-      new RegExp(`expected one of ${SUITES.join(', ')}, got "des"`),
+      new RegExp(`expected one of ${SUITES.join(', ')}, got text of 3 characters`),
     );
     assert.throws(
       () => check({ host: 'a/b' }),

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { ConnectionClosedError } from '../../src/errors.js';
+import { ascii } from '../support/hex.js';
 import { PSK, timed, uncaughtDuring, useLoopback, VARIANTS, eventually } from '../support/loopback.js';
 import { seeded } from '../support/random.js';
 
@@ -45,6 +47,18 @@ for (const { protocol, suite } of VARIANTS) {
       await sent;
       await assert.rejects(client.send(new Uint8Array(1809)), { code: 'USMP_MESSAGE_TOO_LONG' });
       await assert.rejects(client.send(7 as never), { name: 'ArgumentError', field: 'message' });
+    });
+
+    it('takes message, PSK and device id from another realm, as a Function node has them', async () => {
+      const bytes = (text: string) => runInNewContext(`Uint8Array.from(${JSON.stringify([...ascii(text)])})`);
+      const server = await loopback.serve({ protocol, suite, psk: bytes(PSK) });
+      const deviceId = runInNewContext('Uint8Array.of(2, 0, 0, 0, 0, 1)');
+      const { client, session } = await loopback.pair(server, { protocol, suite, psk: bytes(PSK), deviceId });
+      assert.equal(session.deviceId, '02:00:00:00:00:01');
+      const long = 'x'.repeat(1808);
+      await Promise.all([client.send(bytes(long)), session.send(bytes('short'))]);
+      assert.equal((await session.recv()).toString(), long);
+      assert.equal((await client.recv()).toString(), 'short');
     });
 
     it('measures a round trip with ping, which nobody sees as a message', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
+import { runInNewContext } from 'node:vm';
 import { ArgumentError } from '../../src/errors.js';
 import { DEVELOPMENT_PSK, parsePsk, pskHint, type PskFormat, type PskHint } from '../../src/crypto/psk.js';
 import { toPsk } from '../../src/crypto/secret.js';
@@ -38,6 +39,11 @@ describe('toPsk', () => {
     assert.equal(toHex(toPsk(Buffer.from(KEY, 'hex')).bytes), KEY);
   });
 
+  it('takes bytes of another realm, as a Function node has them', () => {
+    const psk = toPsk(runInNewContext('new Uint8Array(16).fill(0xab)'));
+    assert.equal(toHex(psk.bytes), 'ab'.repeat(16));
+  });
+
   it('counts bytes, not characters: eight two-byte letters are enough', () => {
     assert.equal(toPsk('ääääääää').bytes.length, 16);
   });
@@ -49,6 +55,7 @@ describe('toPsk', () => {
     { why: 'nothing', value: undefined, message: /got undefined/ },
     { why: 'null', value: null, message: /got null/ },
     { why: 'a number', value: 1234567890123456, message: /got number/ },
+    { why: 'wider elements', value: new Float64Array(4).fill(1234567890), message: /got object/ },
     { why: 'a list of bytes', value: Array.from(hex(KEY)), message: /got object/ },
   ];
   for (const { why, value, message } of refused) {
@@ -150,7 +157,7 @@ describe('pskHint', () => {
     { format: 'text', typed: HEX_32, hint: 'hex' },
     { format: 'text', typed: HEX_32.toUpperCase(), hint: 'hex' },
     { format: 'text', typed: '00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff', hint: 'hex' },
-    { format: 'text', typed: `${HEX_32}\n`, hint: 'hex' },
+    { format: 'text', typed: `${HEX_32}\n`, hint: 'newline' },
     { format: 'base64', typed: HEX_32, hint: 'hex' },
     { format: 'hex', typed: HEX_32, hint: undefined },
     { format: 'text', typed: KEY.slice(2), hint: undefined },

@@ -205,23 +205,32 @@ describe('why a handshake of a client came to nothing', () => {
     message: /did not answer HELLO_ACK in time/,
   };
 
-  const table: { step: Step; ending: Ending; transport: 'tcp' | 'udp'; expected: typeof rejected }[] = [
-    { step: 'HELLO', ending: 'closed', transport: 'tcp', expected: early },
-    { step: 'HELLO', ending: 'closed', transport: 'udp', expected: early },
-    { step: 'HELLO', ending: 'timeout', transport: 'tcp', expected: noTcp },
-    { step: 'HELLO', ending: 'timeout', transport: 'udp', expected: noUdp },
-    { step: 'HELLO with cookie', ending: 'closed', transport: 'tcp', expected: early },
-    { step: 'HELLO with cookie', ending: 'closed', transport: 'udp', expected: early },
-    { step: 'HELLO with cookie', ending: 'timeout', transport: 'tcp', expected: noTcp },
-    { step: 'HELLO with cookie', ending: 'timeout', transport: 'udp', expected: noUdp },
-    { step: 'HELLO_ACK', ending: 'closed', transport: 'tcp', expected: rejected },
-    { step: 'HELLO_ACK', ending: 'closed', transport: 'udp', expected: rejected },
-    { step: 'HELLO_ACK', ending: 'timeout', transport: 'tcp', expected: lateAck },
-    { step: 'HELLO_ACK', ending: 'timeout', transport: 'udp', expected: rejected },
+  const noChallenge = {
+    code: 'USMP_NO_CHALLENGE',
+    fault: 'network',
+    message: /answered, and then sent no CHALLENGE: .*locked .*out/,
+  };
+
+  const close: Ending = { by: 'close' };
+  const tcp: Ending = { by: 'silence', over: 'tcp' };
+  const udp = (sends: number, ms: number): Ending => ({ by: 'silence', over: 'udp', since: { sends, ms } });
+  const table: { step: Step; ending: Ending; expected: typeof rejected }[] = [
+    { step: 'HELLO', ending: close, expected: early },
+    { step: 'HELLO', ending: tcp, expected: noTcp },
+    { step: 'HELLO', ending: udp(5, 10_000), expected: noUdp },
+    { step: 'HELLO with cookie', ending: close, expected: early },
+    { step: 'HELLO with cookie', ending: tcp, expected: noChallenge },
+    { step: 'HELLO with cookie', ending: udp(5, 10_000), expected: noChallenge },
+    { step: 'HELLO_ACK', ending: close, expected: rejected },
+    { step: 'HELLO_ACK', ending: tcp, expected: lateAck },
+    { step: 'HELLO_ACK', ending: udp(5, 5_000), expected: rejected },
+    { step: 'HELLO_ACK', ending: udp(4, 9_000), expected: lateAck },
+    { step: 'HELLO_ACK', ending: udp(9, 4_999), expected: lateAck },
+    { step: 'HELLO_ACK', ending: udp(1, 500), expected: lateAck },
   ];
-  for (const { step, ending, transport, expected } of table) {
-    it(`is ${expected.code} after ${step}, ${ending} over ${transport}`, () => {
-      const error = at(step).failure(ending, transport);
+  for (const { step, ending, expected } of table) {
+    it(`is ${expected.code} after ${step}, ended by ${JSON.stringify(ending)}`, () => {
+      const error = at(step).failure(ending);
       assert.throws(
         () => {
           throw error;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/crypto/secret.js';
 import type { Ending, Handshake } from '../../src/handshake/handshake.js';
+import type { Fault } from '../../src/errors.js';
 import type { ServerHandshake } from '../../src/handshake/server.js';
 import { FrameType } from '../../src/wire/constants.js';
-import type { Frame } from '../../src/wire/frame.js';
 import {
   anotherPsk,
+  challenge,
   DEVICE_ID,
   everyTypeBut,
   join,
@@ -19,10 +20,11 @@ import { flipBit } from '../support/hex.js';
 import { scripted } from '../support/random.js';
 
 /** A server that waits for HELLO_ACK, and the one that it waits for. */
-function awaitingHelloAck(): { server: ServerHandshake; hello: Frame; helloAck: Frame } {
+function awaitingHelloAck(psk: Secret | 'unknown' = thePsk()) {
   const [client, server] = [makeClient(), makeServer()];
   const hello = client.start();
-  return { server, hello, helloAck: reply(reply(hello, server), client) };
+  const frame = challenge(server, hello, psk === 'unknown' ? undefined : psk);
+  return { server, hello, helloAck: reply(frame, client) };
 }
 
 const UNEXPECTED = { name: 'HandshakeError', code: 'USMP_UNEXPECTED_FRAME' };
@@ -33,9 +35,10 @@ describe('the server of a handshake', () => {
     assert.equal(handshake.start(), undefined);
   });
 
-  it('answers HELLO with CHALLENGE and asks for the PSK of the device that HELLO_ACK comes from', () => {
-    const { server, helloAck } = awaitingHelloAck();
-    assert.deepEqual(server.receive(helloAck), { pskWanted: DEVICE_ID });
+  it('asks for the PSK of the device that HELLO comes from, and answers with CHALLENGE once it has it', () => {
+    const server = makeServer();
+    assert.deepEqual(server.receive(makeClient().start()), { pskWanted: DEVICE_ID });
+    assert.equal(server.providePsk(thePsk()).reply?.type, FrameType.CHALLENGE);
   });
 
   for (const frame of everyTypeBut(FrameType.HELLO)) {
@@ -61,10 +64,13 @@ describe('the server of a handshake', () => {
   });
 
   it('refuses every frame while the PSK is looked up, and goes on once it is there', () => {
-    const { server, helloAck } = awaitingHelloAck();
-    server.receive(helloAck);
-    for (const frame of [helloAck, ...everyTypeBut()]) assert.throws(() => server.receive(frame), UNEXPECTED);
-    assert.ok(server.providePsk(thePsk()).established);
+    const server = makeServer();
+    const client = makeClient();
+    const hello = client.start();
+    assert.deepEqual(server.receive(hello), { pskWanted: DEVICE_ID });
+    for (const frame of [hello, ...everyTypeBut()]) assert.throws(() => server.receive(frame), UNEXPECTED);
+    const challenge = server.providePsk(thePsk()).reply!;
+    prove(server, reply(challenge, client));
   });
 
   it('refuses every frame once it is done', () => {
@@ -108,9 +114,8 @@ describe('the server of a handshake', () => {
   it('refuses a proof with any one bit turned over, and then accepts the right one', () => {
     const { server, helloAck } = awaitingHelloAck();
     for (let bit = 0; bit < helloAck.payload.length * 8; bit++) {
-      server.receive({ ...helloAck, payload: flipBit(helloAck.payload, bit) });
       assert.throws(
-        () => server.providePsk(thePsk()),
+        () => server.receive({ ...helloAck, payload: flipBit(helloAck.payload, bit) }),
         { name: 'AuthError', code: 'USMP_DEVICE_PROOF', message: /device a4:cf:12:00:00:01 has another PSK/ },
         `bit ${bit}`,
       );
@@ -119,20 +124,17 @@ describe('the server of a handshake', () => {
   });
 
   it('refuses a device that has another PSK', () => {
-    const { server, helloAck } = awaitingHelloAck();
-    server.receive(helloAck);
-    assert.throws(() => server.providePsk(anotherPsk()), { name: 'AuthError', code: 'USMP_DEVICE_PROOF' });
+    const { server, helloAck } = awaitingHelloAck(anotherPsk());
+    assert.throws(() => server.receive(helloAck), { name: 'AuthError', code: 'USMP_DEVICE_PROOF' });
   });
 
-  it('refuses a device that nobody knows, by name, and accepts it once it is known', () => {
-    const { server, helloAck } = awaitingHelloAck();
-    server.receive(helloAck);
-    assert.throws(() => server.providePsk(undefined), {
+  it('refuses a device that nobody knows, by name', () => {
+    const { server, helloAck } = awaitingHelloAck('unknown');
+    assert.throws(() => server.receive(helloAck), {
       name: 'AuthError',
       code: 'USMP_UNKNOWN_DEVICE',
       message: /device a4:cf:12:00:00:01 is not known/,
     });
-    prove(server, helloAck);
   });
 
   it('refuses a device that nobody knows, even if its proof fits the key that stands in for the missing one', () => {
@@ -140,8 +142,16 @@ describe('the server of a handshake', () => {
     const client = makeClient(new Secret(standIn));
     // Private key and nonce, then the key against which the proof is checked all the same.
     const server = makeServer(scripted(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2), standIn));
-    server.receive(reply(reply(client.start(), server), client));
-    assert.throws(() => server.providePsk(undefined), { name: 'AuthError', code: 'USMP_UNKNOWN_DEVICE' });
+    const helloAck = reply(challenge(server, client.start(), undefined), client);
+    assert.throws(() => server.receive(helloAck), { name: 'AuthError', code: 'USMP_UNKNOWN_DEVICE' });
+  });
+
+  it('wipes the PSK that it was given, however it ends', () => {
+    const [proven, givenUp] = [thePsk(), thePsk()];
+    const { server, helloAck } = awaitingHelloAck(proven);
+    prove(server, helloAck);
+    awaitingHelloAck(givenUp).server.wipe();
+    for (const psk of [proven, givenUp]) assert.ok(psk.bytes.every((byte) => byte === 0));
   });
 
   it('takes a PSK only when it has asked for one', () => {
@@ -160,43 +170,62 @@ describe('why a handshake of a server came to nothing', () => {
     make: () => ServerHandshake;
     ending: Ending;
     code: string;
+    fault: Fault;
     message: RegExp;
   }[] = [
     {
       step: 'before HELLO',
       make: makeServer,
-      ending: 'closed',
+      ending: { by: 'close' },
       code: 'USMP_HANDSHAKE_CLOSED',
+      fault: 'peer',
       message: /closed the connection before HELLO$/,
     },
     {
       step: 'before HELLO',
       make: makeServer,
-      ending: 'timeout',
+      ending: { by: 'silence', over: 'tcp' },
       code: 'USMP_NO_ANSWER',
+      fault: 'network',
       message: /did not send HELLO in time/,
     },
     {
       step: 'before HELLO_ACK',
       make: () => awaitingHelloAck().server,
-      ending: 'closed',
+      ending: { by: 'close' },
       code: 'USMP_HANDSHAKE_CLOSED',
+      fault: 'peer',
       message: /closed the connection before HELLO_ACK$/,
     },
     {
       step: 'before HELLO_ACK',
       make: () => awaitingHelloAck().server,
-      ending: 'timeout',
+      ending: { by: 'silence', over: 'tcp' },
       code: 'USMP_NO_ANSWER',
+      fault: 'network',
       message: /did not send HELLO_ACK in time/,
     },
   ];
-  for (const { step, make, ending, code, message } of table) {
-    it(`is ${code} ${step}, ${ending}`, () => {
+  for (const ending of [{ by: 'close' }, { by: 'silence', over: 'udp' }] as const) {
+    table.push({
+      step: 'while the key is looked up',
+      make: () => {
+        const server = makeServer();
+        server.receive(makeClient().start());
+        return server;
+      },
+      ending,
+      code: 'USMP_PSK_LOOKUP',
+      fault: 'local',
+      message: /look-up of the key of device a4:cf:12:00:00:01 took too long/,
+    });
+  }
+  for (const { step, make, ending, code, fault, message } of table) {
+    it(`is ${code} ${step}, by ${ending.by}`, () => {
       const error = make().failure(ending);
       assert.equal(error.name, 'HandshakeError');
       assert.equal(error.code, code);
-      assert.equal(error.fault, ending === 'closed' ? 'peer' : 'network');
+      assert.equal(error.fault, fault);
       assert.match(error.message, message);
     });
   }

@@ -121,7 +121,7 @@ function problems(): string[] {
 
 /** The states of a connection that the runtime may put into words as they are, besides those it knows by name. */
 const connectionStates = (): string[] =>
-  sorted(matches(read('src/client/connection.ts'), /\| \{ readonly at: '(\w+)' \}/g));
+  sorted(matches(read('src/client/redial.ts'), /\| \{ readonly at: '(\w+)' \}/g));
 
 /** The error codes that a client of the engine can come upon. */
 function clientErrorCodes(): string[] {

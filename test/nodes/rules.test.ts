@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { problemWith, problemWithLongestWait, type CheckedField } from '../../nodes/editor/fields.js';
 import { assessPsk } from '../../nodes/editor/psk.js';
 import { CHOICES, environmentName } from '../../nodes/shared/rules.js';
-import { connectionOptions, pingInterval, type ClientSettings } from '../../nodes/shared/settings.js';
+import { gatewaySettings, pingInterval, readPsk, type ClientSettings } from '../../nodes/shared/settings.js';
 import {
   ArgumentError,
   PROTOCOLS,
@@ -28,7 +28,9 @@ interface Refusal {
 /** What the runtime takes, or what it refuses and why. */
 function runtime(settings: Partial<ClientSettings>, psk = PSK): ConnectionOptions | Refusal {
   try {
-    const options = connectionOptions({ id: 'node', host: 'gateway.local', ...settings }, psk);
+    const place = { deviceId: '02:00:00:00:00:01' };
+    const { pskFormat, ...others } = gatewaySettings({ host: 'gateway.local', ...settings }, place);
+    const options = { ...others, psk: readPsk(psk, pskFormat).psk };
     new USMPConnection(options);
     return options;
   } catch (error) {
@@ -177,7 +179,8 @@ describe('a field of the config node', () => {
       assert.equal(environmentName(typed), typed.slice(2, -1));
       for (const { field } of TAKEN) {
         assert.equal(dialog(field, typed), undefined, field);
-        assert.deepEqual(runtime({ [field]: typed }), { field, kind: 'environment' });
+        const result = runtime({ [field]: typed });
+        assert.ok(isRefusal(result) && result.field === field && result.kind.startsWith('environment'));
       }
     }
     for (const typed of LITERAL) {

@@ -1,5 +1,8 @@
 /** The settings of the nodes: good ones, bad ones, and those from the environment. */
 import assert from 'node:assert/strict';
+import { environmentName } from '../../nodes/shared/rules.js';
+import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from '../../nodes/shared/settings.js';
+import { ArgumentError, USMPClient } from '../../src/index.js';
 import {
   CATCH,
   CAUGHT,
@@ -53,6 +56,12 @@ describe('usmp-client', () => {
     ['a PSK that is not base64', { pskFormat: 'base64' }, PSK, 'This is not Base64 text.'],
     ['a bad keep-alive', { keepalive: '-1' }, PSK, 'Keep-alive: needs a number from 0 to 86400'],
     ['no PSK', {}, '', 'A PSK is needed: type the one that the gateway has, or generate one.'],
+    [
+      'a PSK that looks like a variable',
+      {},
+      '${correct-horse-battery-staple}',
+      'PSK: the environment variable that is named there is not set',
+    ],
     [
       'an unset variable as PSK',
       {},
@@ -114,6 +123,21 @@ describe('usmp-client', () => {
     }
   });
 
+  it('tells of a line break at the end of a PSK from the environment, which is easily overlooked', async () => {
+    process.env.USMP_TEST_PSK = `${PSK}\n`;
+    try {
+      const gateway = await startGateway('tcp', { psk: `${PSK}\n` });
+      await load(flowWith(gateway.port, 'tcp', [OUT]), '${USMP_TEST_PSK}');
+      await connected('out');
+      const { args, WARN } = helper.log();
+      const warnings = args.filter(([entry]) => entry!.level === WARN).map(([entry]) => String(entry!.msg));
+      assert.equal(warnings.filter((text) => text.startsWith('The PSK ends in a line break')).length, 1);
+      assert.ok(!args.some(([entry]) => JSON.stringify(entry).includes(PSK)));
+    } finally {
+      delete process.env.USMP_TEST_PSK;
+    }
+  });
+
   it('takes the PSK in hex and in base64', async () => {
     for (const format of ['hex', 'base64'] as const) {
       const gateway = await startGateway('tcp');
@@ -144,5 +168,102 @@ describe('usmp-client', () => {
     await connected('other');
     assert.equal(gateway.sessions.length, 1);
     assert.ok(gateway.sessions[0]!.connected);
+  });
+});
+
+describe('the host', () => {
+  for (const [typed, expected] of [
+    ['[::1]', '::1'],
+    [' [fe80::1%eth0] ', 'fe80::1%eth0'],
+    ['::1', '::1'],
+    ['gw.local', 'gw.local'],
+  ] as const) {
+    it(`${JSON.stringify(typed)} is ${expected}`, () => {
+      assert.equal(gatewaySettings({ host: typed }, { deviceId: '' }).host, expected);
+    });
+  }
+});
+
+describe('what a PSK is for', () => {
+  const OWN = '02:00:00:00:00:99';
+  const base = { host: 'gw.local', port: '9000', deviceId: '02:00:00:00:00:aa', pskFormat: 'hex' };
+
+  function purpose(changes: ClientSettings): string {
+    const { pskFormat, ...settings } = gatewaySettings({ ...base, ...changes }, { deviceId: OWN });
+    return pskPurpose(new USMPClient({ ...settings, psk: PSK }), pskFormat);
+  }
+
+  const same: [ClientSettings, ClientSettings][] = [
+    [{ host: 'GW.Local' }, {}],
+    [{ host: ' gw.local ' }, {}],
+    [{ host: '[::1]' }, { host: '::1' }],
+    [{ host: 'FE80::1' }, { host: 'fe80::1' }],
+    [{ port: '' }, {}],
+    [{ port: 9000 }, {}],
+    [{ port: ' 09000 ' }, {}],
+    [{ deviceId: '02-00-00-00-00-AA' }, {}],
+    [{ deviceId: '0200000000aa' }, {}],
+    [{ deviceId: '' }, { deviceId: OWN }],
+    [{ protocol: 'udp', suite: 'chacha20-poly1305', keepalive: '1' }, {}],
+  ];
+  for (const [one, other] of same) {
+    it(`is the same with ${JSON.stringify(one)} and ${JSON.stringify(other)}`, () => {
+      assert.equal(purpose(one), purpose(other));
+    });
+  }
+
+  const different: [ClientSettings, ClientSettings][] = [
+    [{ host: 'gw' }, {}],
+    [{ host: 'gw.local.' }, {}],
+    [{ host: '127.0.0.1' }, { host: 'localhost' }],
+    [{ host: 'fe80::1%eth0' }, { host: 'fe80::1%ETH0' }],
+    [{ port: '9001' }, {}],
+    [{ deviceId: '' }, {}],
+    [{ deviceId: '02:00:00:00:00:ab' }, {}],
+    [{ pskFormat: 'text' }, {}],
+  ];
+  for (const [one, other] of different) {
+    it(`is another with ${JSON.stringify(one)} than with ${JSON.stringify(other)}`, () => {
+      assert.notEqual(purpose(one), purpose(other));
+    });
+  }
+});
+
+describe('a variable of the environment', () => {
+  it('is a whole value, written in either way', () => {
+    for (const typed of ['${A}', '$(A)']) assert.equal(environmentName(typed), 'A');
+    for (const typed of ['', 'A', '$A', '${A', 'x${A}', '${A}x', '$[A]', '${}', '${two words}', '${A}\n']) {
+      assert.equal(environmentName(typed), undefined, typed);
+    }
+  });
+
+  it('is told by its name when it is not set, but not what cannot be a name', () => {
+    const cases: [string, string | undefined][] = [
+      ['${USMP_A1}', 'USMP_A1'],
+      ['$(usmp)', 'usmp'],
+      ['${$parent.USMP_A}', '$parent.USMP_A'],
+      ['${0123456789abcdef0123456789abcdef}', undefined],
+      ['${correct-horse-battery-staple}', undefined],
+      ['${a+b/c==}', undefined],
+    ];
+    for (const [typed, name] of cases) {
+      assert.throws(
+        () => readPsk(typed, 'text'),
+        (error: unknown) => {
+          assert.ok(error instanceof ArgumentError);
+          const { field, message, problem } = error;
+          assert.equal(field, 'psk');
+          assert.deepEqual(problem.values, name === undefined ? undefined : { name });
+          if (name === undefined && typed.length > 3)
+            assert.ok(!message.includes(typed.slice(2, -1)), message);
+          return true;
+        },
+      );
+    }
+  });
+
+  it('is looked up once: a value that looks like a variable is a value', () => {
+    const { psk } = readPsk('${A}', 'text', () => '${B_which_is_a_key}');
+    assert.equal(Buffer.from(psk).toString(), '${B_which_is_a_key}');
   });
 });

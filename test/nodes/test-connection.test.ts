@@ -14,12 +14,14 @@ import {
   type Success,
 } from '../../nodes/shared/test-connection.js';
 import { explain } from '../../nodes/shared/explain.js';
+import { gatewaySettings, type ClientSettings } from '../../nodes/shared/settings.js';
 import { say, type Translate, type Words } from '../../nodes/shared/text.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { ArgumentError, PROTOCOLS, USMPError, type Protocol, type USMPServer } from '../../src/index.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';
+import { framesOf } from '../support/frames.js';
 import { encodeFrame, type Frame } from '../../src/wire/frame.js';
 import { encodeUtack } from '../../src/wire/utack.js';
 import { rawFrame } from '../support/forgery.js';
@@ -101,8 +103,8 @@ const load = (flow: object[] = [], credentials: object = {}): Promise<void> =>
   helper.load([...NODES, globalConfig], flow, credentials);
 
 /** With the deployed config node `gw`, which no node uses. */
-const deployed = (credential: string): Promise<void> =>
-  load(flowWith(9, 'tcp', []), { gw: { psk: credential } });
+const deployed = (credential: string, port = 9, config: object = {}): Promise<void> =>
+  load(flowWith(port, 'tcp', [], { deviceId: DEVICE_ID, ...config }), { gw: { psk: credential } });
 
 const withoutPsk = (body: Record<string, unknown>): object => ({ ...body, psk: undefined });
 
@@ -124,7 +126,7 @@ function program(
   return loopback.tcpProgram((socket) => {
     const deframer = new Deframer();
     socket.on('data', (chunk) => {
-      for (const frame of deframer.push(chunk)) {
+      for (const frame of framesOf(deframer, chunk)) {
         const bytes = answer(frame);
         if (bytes) socket.write(bytes);
       }
@@ -135,7 +137,9 @@ function program(
 /** A gateway that claims a session with a proof out of thin air. */
 function impostor(frame: Frame): Uint8Array | undefined {
   if (frame.type === FrameType.HELLO) {
-    const { reply } = new ServerHandshake({ random: systemRandom }).receive(frame);
+    const handshake = new ServerHandshake({ random: systemRandom });
+    handshake.receive(frame);
+    const { reply } = handshake.providePsk(undefined);
     return reply && encodeFrame(reply);
   }
   return frame.type === FrameType.HELLO_ACK
@@ -175,7 +179,7 @@ describe('the test of a connection', () => {
         const seen = once(server, 'session');
         const { rttMs, ...rest } = await success(typed(server.port!, { protocol }));
         const [{ sessionId, deviceId }] = await seen;
-        assert.deepEqual(rest, { ok: true, sessionId });
+        assert.deepEqual(rest, { ok: true, sessionId, deviceId });
         assert.ok(rttMs >= 0 && rttMs < 1000, String(rttMs));
         assert.equal(deviceId, DEVICE_ID);
         assert.equal(await ended, 'USMP_BYE');
@@ -216,7 +220,9 @@ describe('the test of a connection', () => {
         await load();
         const server = await loopback.serve({ protocol });
         const body = typed(server.port!, { protocol, psk: WRONG_PSK });
-        assert.deepEqual(await failsAt(body), ['psk', 'USMP_PSK_REJECTED']);
+        // Over UDP a rejection is silence, which takes longer than it has here to be one.
+        const code = protocol === 'tcp' ? 'USMP_PSK_REJECTED' : 'USMP_NO_SESSION_OK';
+        assert.deepEqual(await failsAt(body), ['psk', code]);
       });
 
       it('meets a gateway with another PSK', async () => {
@@ -282,8 +288,8 @@ describe('the test of a connection', () => {
 
   describe('takes the PSK', () => {
     it('that is stored for the node, when none is typed', async () => {
-      await deployed(PSK);
       const server = await loopback.serve();
+      await deployed(PSK, server.port);
       for (const psk of [undefined, '__PWRD__']) {
         await success(typed(server.port!, { id: 'gw', psk }));
       }
@@ -295,8 +301,8 @@ describe('the test of a connection', () => {
 
     it('from the environment, typed or stored', async () => {
       process.env[ENV_NAME] = PSK;
-      await deployed(`\${${ENV_NAME}}`);
       const { port } = await loopback.serve();
+      await deployed(`\${${ENV_NAME}}`, port);
       for (const psk of [`\${${ENV_NAME}}`, `$(${ENV_NAME})`]) {
         await success(typed(port!, { psk }));
       }
@@ -304,11 +310,169 @@ describe('the test of a connection', () => {
     });
 
     it('from nowhere, and says so', async () => {
-      await deployed(PSK);
-      for (const body of [withoutPsk(typed(9)), typed(9, { id: 'gw', psk: '' })]) {
+      await deployed('');
+      const nowhere = [typed(9, { psk: '' }), typed(9, { id: 'gw', psk: '' })];
+      for (const body of nowhere) {
         const { step, field, reason } = await failure(body);
         assert.deepEqual([step, field, reason.key], ['settings', 'psk', 'invalid.pskMissing']);
       }
+    });
+
+    it('and tells of a line break at its end', async () => {
+      process.env[ENV_NAME] = `${PSK}\n`;
+      const { port } = await loopback.serve();
+      await deployed(`\${${ENV_NAME}}`, port);
+      for (const body of [typed(port!, { psk: `\${${ENV_NAME}}` }), withoutPsk(typed(port!, { id: 'gw' }))]) {
+        const { code, deviceId, hint } = await failure(body);
+        assert.deepEqual([code, deviceId], ['USMP_PSK_REJECTED', DEVICE_ID]);
+        assert.match(english(hint!), /line break/);
+      }
+      const spelledOut = Buffer.from(PSK).toString('hex');
+      process.env[ENV_NAME] = `${spelledOut}\n`;
+      const { hint } = await success(typed(port!, { psk: `\${${ENV_NAME}}`, pskFormat: 'hex' }));
+      assert.equal(hint, undefined);
+    });
+  });
+
+  describe('uses the stored PSK', () => {
+    /** A port on which somebody listens who must not be told anything; what knocked there. */
+    async function decoy(): Promise<{ port: number; calls: string[] }> {
+      const calls: string[] = [];
+      const port = await loopback.tcpProgram((socket) => {
+        calls.push('connection');
+        socket.destroy();
+      });
+      return { port, calls };
+    }
+
+    async function refused(body: object, key = 'invalid.pskPurpose'): Promise<void> {
+      const { step, code, field, reason, ...rest } = await failure(body);
+      assert.deepEqual([step, code, field, reason.key], ['settings', 'USMP_ARGUMENT', 'psk', key]);
+      assert.deepEqual(rest, { ok: false });
+    }
+
+    it('for the gateway and the device id that are deployed, however they are written', async () => {
+      const { port } = await loopback.serve();
+      await deployed(PSK, port, { pskFormat: undefined });
+      const same = [
+        {},
+        { port },
+        { host: ` ${HOST} ` },
+        { deviceId: DEVICE_ID.toUpperCase() },
+        { deviceId: DEVICE_ID.replaceAll(':', '-') },
+        { pskFormat: 'text' },
+        { handshakeTimeout: '1', connectTimeout: '' },
+      ];
+      for (const changes of same) {
+        await success(withoutPsk(typed(port!, { id: 'gw', ...changes })));
+      }
+    });
+
+    it('for a blank device id, which is that of the node', async () => {
+      const { port } = await loopback.serve();
+      await deployed(PSK, port, { deviceId: '' });
+      const { deviceId } = await success(withoutPsk(typed(port!, { id: 'gw', deviceId: '' })));
+      await success(withoutPsk(typed(port!, { id: 'gw', deviceId })));
+      await refused(withoutPsk(typed(port!, { id: 'gw' })));
+    });
+
+    it('for what stands in a variable, whatever its name', async () => {
+      const { port } = await loopback.serve();
+      process.env[ENV_NAME] = String(port);
+      await deployed(PSK, 0, { port: `\${${ENV_NAME}}` });
+      for (const same of [`\${${ENV_NAME}}`, `$(${ENV_NAME})`, String(port)]) {
+        await success(withoutPsk(typed(0, { id: 'gw', port: same })));
+      }
+      const { port: other, calls } = await decoy();
+      process.env[ENV_NAME] = String(other);
+      await refused(withoutPsk(typed(0, { id: 'gw', port: `\${${ENV_NAME}}` })));
+      assert.deepEqual(calls, []);
+    });
+
+    it('with another protocol or cipher suite too, as these say nothing about whose key it is', async () => {
+      const { port } = await loopback.serve({ suite: 'chacha20-poly1305' });
+      await deployed(PSK, port);
+      await success(withoutPsk(typed(port!, { id: 'gw', suite: 'chacha20-poly1305' })));
+      const udp = typed(port!, { id: 'gw', protocol: 'udp' });
+      assert.deepEqual(await failsAt(withoutPsk(udp)), ['connect', 'USMP_CONNECTION_REFUSED']);
+    });
+
+    const others: [string, object][] = [
+      ['another port', {}],
+      ['another host', { host: 'localhost' }],
+      ['another device id', { deviceId: '02:00:00:00:00:08' }],
+      ['the device id that a blank field stands for', { deviceId: '' }],
+      ['another format, as an error would tell of it', { pskFormat: 'hex' }],
+    ];
+    for (const [what, changes] of others) {
+      it(`not for ${what}`, async () => {
+        const gateway = await loopback.serve();
+        const { port, calls } = await decoy();
+        await deployed(PSK, what === 'another port' ? gateway.port : port);
+        for (const psk of [undefined, '__PWRD__']) await refused(typed(port, { id: 'gw', ...changes, psk }));
+        assert.deepEqual(calls, []);
+      });
+    }
+
+    it('of no node but one of its kind that runs', async () => {
+      const { port, calls } = await decoy();
+      const disabled = flowWith(port, 'tcp', [], { d: true, deviceId: DEVICE_ID });
+      await load([...disabled, { id: 'other', type: 'helper', z: 'tab', host: HOST, port }], {
+        gw: { psk: PSK },
+        other: { psk: PSK },
+      });
+      for (const id of ['gw', 'other', 'tab', 'nobody', '', '__proto__', 'constructor']) {
+        await refused(withoutPsk(typed(port, { id })));
+      }
+      assert.deepEqual(calls, []);
+    });
+
+    it('of no node whose settings are not usable', async () => {
+      const { port } = await decoy();
+      await deployed(PSK, port, { keepalive: 'often' });
+      await refused(withoutPsk(typed(port, { id: 'gw' })));
+    });
+
+    it('not until a change is deployed', async () => {
+      const [old, renewed] = [await loopback.serve(), await loopback.serve()];
+      await deployed(PSK, old.port);
+      const body = withoutPsk(typed(renewed.port!, { id: 'gw' }));
+      await refused(body);
+      const changed = flowWith(renewed.port!, 'tcp', [], { deviceId: DEVICE_ID });
+      await helper.setFlows(changed, 'full', { gw: { psk: PSK } });
+      await success(body);
+      await refused(withoutPsk(typed(old.port!, { id: 'gw' })));
+    });
+  });
+
+  describe('of a gateway inside a subflow', () => {
+    const inSubflow = (port: number): Promise<void> =>
+      load(
+        [
+          { id: 'sub', type: 'subflow', name: 'sub', in: [], out: [], env: [] },
+          ...flowWith(port, 'tcp', [{ id: 'instance', type: 'subflow:sub', x: 1, y: 1 }], {
+            z: 'sub',
+            deviceId: DEVICE_ID,
+          }),
+        ],
+        { gw: { psk: PSK } },
+      );
+
+    it('says that each instance may have another PSK and another environment', async () => {
+      process.env[ENV_NAME] = PSK;
+      const { port } = await loopback.serve();
+      await inSubflow(port!);
+      const cases: [object, string, string][] = [
+        [{ psk: undefined }, 'psk', 'invalid.pskSubflow'],
+        [{ psk: `\${${ENV_NAME}}` }, 'psk', 'invalid.environmentSubflow'],
+        [{ host: `\${${ENV_NAME}}` }, 'host', 'invalid.environmentSubflow'],
+      ];
+      for (const [changes, field, key] of cases) {
+        const result = await failure(typed(port!, { id: 'gw', ...changes }));
+        assert.deepEqual([result.step, result.field, result.reason.key], ['settings', field, key]);
+        assert.match(english(result.reason), /subflow/);
+      }
+      await success(typed(port!, { id: 'gw' }));
     });
   });
 
@@ -348,6 +512,24 @@ describe('the test of a connection', () => {
         const result = await failure(typed(9, { [field]: `\${${ENV_NAME}}` }));
         assert.equal(result.field, field);
       }
+    });
+
+    it('but not those that the settings of Node-RED keep from flows', async () => {
+      process.env[ENV_NAME] = PSK;
+      helper.settings({ envVarExcludes: [ENV_NAME] });
+      try {
+        await load();
+        const { reason } = await failure(typed(9, { psk: `\${${ENV_NAME}}` }));
+        assert.equal(reason.key, 'invalid.environment');
+      } finally {
+        helper.settings({ functionGlobalContext: {} });
+      }
+    });
+
+    it('but nothing that every object has', async () => {
+      await load();
+      const { reason } = await failure(typed(9, { psk: '${toString}' }));
+      assert.equal(reason.key, 'invalid.environment');
     });
   });
 
@@ -392,6 +574,57 @@ describe('the test of a connection', () => {
       const { port } = await loopback.serve();
       const body = typed(0, { port, connectTimeout: '', handshakeTimeout: 2, deviceId: '' });
       await success(body);
+    });
+  });
+
+  describe('shows nothing of what was typed', () => {
+    const key = 'hunter2-hunter2.invalid';
+    for (const field of Object.keys(typed(9))) {
+      it(`as ${field}`, async () => {
+        await load();
+        for (const value of [key, `${key} `, `\${${key}}`, `$(${key})`, `[${key}]`, `tcp://${key}`]) {
+          const { status, text } = await post(typed(9, { [field]: value }));
+          assert.equal(status, 200);
+          assert.ok(!text.includes('hunter2'), text);
+        }
+      });
+    }
+  });
+
+  describe('takes JSON only', () => {
+    const send = (contentType: string | undefined, body: string) => {
+      const request = helper.request().post('/usmp/test-connection');
+      return (contentType === undefined ? request : request.set('Content-Type', contentType)).send(body);
+    };
+
+    for (const contentType of [
+      'application/x-www-form-urlencoded',
+      'text/plain',
+      'multipart/form-data; boundary=x',
+      'application/jsonp',
+      'text/json',
+    ]) {
+      it(`and not ${contentType}`, async () => {
+        await load();
+        const body = contentType.includes('form-url')
+          ? String(new URLSearchParams(typed(9) as Record<string, string>))
+          : JSON.stringify(typed(9));
+        const reply = await send(contentType, body);
+        assert.equal(reply.status, 415);
+        assert.match(english(reply.body as Words), /JSON/);
+      });
+    }
+
+    it('and not a request without a body', async () => {
+      await load();
+      assert.equal((await helper.request().post('/usmp/test-connection')).status, 415);
+    });
+
+    it('in whatever way it is spelled', async () => {
+      await load();
+      for (const contentType of ['application/json', 'Application/JSON; charset=utf-8']) {
+        assert.equal((await send(contentType, JSON.stringify(typed(9, { port: '0' })))).status, 200);
+      }
     });
   });
 
@@ -484,14 +717,16 @@ describe('an error in words', () => {
   });
 
   it('gives limits in the unit of the dialog', () => {
-    assert.equal(
-      argument('outboxBytes', 'whole', { min: 1, max: 2 ** 30 }),
-      'Size at most: needs a whole number from 1 to 1048576',
-    );
-    assert.equal(
-      argument('rekeyAfter', 'number', { min: 0, max: 600 }),
-      'New keys every: needs a number from 0 to 10',
-    );
+    const said = (settings: ClientSettings): string => {
+      let error: unknown;
+      assert.throws(
+        () => gatewaySettings({ host: HOST, ...settings }, { deviceId: DEVICE_ID }),
+        (thrown) => Boolean((error = thrown)),
+      );
+      return explain(t, error as USMPError, 'tcp');
+    };
+    assert.equal(said({ outboxSize: '0' }), 'Size at most: needs a whole number from 1 to 1048576');
+    assert.equal(said({ rekeyAfter: '600000' }), 'New keys every: needs a number from 0 to 527040');
   });
 
   it('has no words for a mistake that the dialog cannot make, but says where it lies', () => {

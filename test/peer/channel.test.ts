@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../src/crypto/secret.js';
 import { ConnectionClosedError } from '../../src/errors.js';
+import type { ChannelHooks } from '../../src/peer/channel.js';
 import { settle } from '../support/clock.js';
 import { Line, NO_ANSWER, stateOf } from '../support/line.js';
 import { TRANSPORTS } from '../support/sessions.js';
 import { PSK } from '../support/wire-tap.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
+/** Hooks for messages alone. */
+const hearing = (onMessage: (message: Buffer) => boolean): ChannelHooks => ({
+  onNews: (news) => news.type === 'message' && onMessage(news.message),
+});
 const errno = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code });
 
 for (const protocol of TRANSPORTS) {
@@ -40,6 +45,7 @@ for (const protocol of TRANSPORTS) {
       while (taken.length < 128) await take();
       assert.equal(line.serverEnd.paused, true);
       await take();
+      await settle();
       assert.equal(line.serverEnd.paused, false);
       await line.clock.advance(5_000);
       while (taken.length < 300) await take();
@@ -53,7 +59,7 @@ for (const protocol of TRANSPORTS) {
     it('leaves the path open while a hook takes every message', async () => {
       let count = 0;
       const onMessage = (): boolean => (count += 1) > 0;
-      const line = await new Line({ protocol, serverHooks: { onMessage } }).establish();
+      const line = await new Line({ protocol, serverHooks: hearing(onMessage) }).establish();
       await Promise.all(Array.from({ length: 500 }, () => line.client.send(bytes('x'))));
       await settle();
       assert.deepEqual([count, line.serverEnd.paused], [500, false]);
@@ -61,7 +67,7 @@ for (const protocol of TRANSPORTS) {
 
     it('keeps messages that no hook takes for recv, in order', async () => {
       const onMessage = (message: Buffer): boolean => message.toString() === 'two';
-      const line = await new Line({ protocol, serverHooks: { onMessage } }).establish();
+      const line = await new Line({ protocol, serverHooks: hearing(onMessage) }).establish();
       for (const text of ['one', 'two', 'three']) await line.client.send(bytes(text));
       const taken = [await line.server.inbox.take(0), await line.server.inbox.take(0)];
       assert.deepEqual(taken.map(String), ['one', 'three']);
@@ -95,6 +101,7 @@ for (const protocol of TRANSPORTS) {
     for (const { name, end, code } of endings) {
       it(`settles all that is asked of it when it ${name}`, async () => {
         const line = await new Line({ protocol }).establish();
+        await line.client.ping();
         // Nothing comes back any more, and over TCP nothing leaves.
         line.clientEnd.lost = true;
         line.serverEnd.lost = true;
@@ -185,13 +192,11 @@ for (const protocol of TRANSPORTS) {
     it('may be used from inside its own hooks', async () => {
       const line: Line = new Line({
         protocol,
-        serverHooks: {
-          onMessage: (message) => {
-            void line.server.send(message);
-            if (message.toString() === 'last') void line.server.close(800);
-            return true;
-          },
-        },
+        serverHooks: hearing((message) => {
+          void line.server.send(message);
+          if (message.toString() === 'last') void line.server.close(800);
+          return true;
+        }),
       });
       await line.establish();
       for (const text of ['one', 'two', 'last']) await line.client.send(bytes(text));
@@ -201,14 +206,16 @@ for (const protocol of TRANSPORTS) {
       assert.equal(await line.server.closed, undefined);
     });
 
-    it('takes a look-up that fails for an unknown device', async () => {
+    it('ends when the look-up of a key fails, before CHALLENGE, so that no PSK passes for rejected', async () => {
       const line = new Line({
         protocol,
         serverHooks: { findPsk: () => Promise.reject(new Error('no disk')) },
       });
       line.open();
-      await line.clock.advance(3_000);
-      await assert.rejects(line.server.established, { code: 'USMP_UNKNOWN_DEVICE' });
+      await line.clock.advance(15_000);
+      await assert.rejects(line.server.established, { code: 'USMP_PSK_LOOKUP', fault: 'local' });
+      const code = protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_NO_ANSWER';
+      await assert.rejects(line.client.established, { code });
     });
 
     it('wipes the key that was looked up, and waits for a slow one', async () => {

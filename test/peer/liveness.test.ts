@@ -6,7 +6,7 @@ const CLIENT = { ...OFF, keepaliveMs: 30_000, pongTimeoutMs: 10_000 };
 const SERVER = { ...OFF, sessionTimeoutMs: 60_000 };
 
 /** Nothing is due before `at`, and this is at it. */
-function assertDue(liveness: Liveness, at: number, what: 'ping' | 'dead'): void {
+function assertDue(liveness: Liveness, at: number, what: 'ping' | 'unanswered' | 'silent'): void {
   assert.equal(liveness.deadline, at);
   assert.equal(liveness.due(at - 1), undefined);
   assert.equal(liveness.due(at), what);
@@ -40,7 +40,7 @@ describe('Liveness of a client (protocol §3.5)', () => {
     const liveness = new Liveness(CLIENT, 0);
     liveness.pinged(30_000);
     assert.equal(liveness.due(39_999), undefined);
-    assertDue(liveness, 40_000, 'dead');
+    assertDue(liveness, 40_000, 'unanswered');
   });
 
   it('counts from the first of several PINGs', () => {
@@ -48,17 +48,54 @@ describe('Liveness of a client (protocol §3.5)', () => {
     liveness.pinged(5000);
     liveness.pinged(9000);
     liveness.sent(9000);
-    assertDue(liveness, 15_000, 'dead');
+    assertDue(liveness, 15_000, 'unanswered');
   });
 
-  it('takes any frame for a sign of life, and begins anew', () => {
+  it('does not take another frame for the answer to a PING', () => {
+    const liveness = new Liveness(CLIENT, 0);
+    liveness.pinged(30_000);
+    for (let now = 30_000; now < 40_000; now += 100) liveness.received(now);
+    assertDue(liveness, 40_000, 'unanswered');
+  });
+
+  it('counts again from the oldest PING that is left when a PONG comes', () => {
     const liveness = new Liveness(CLIENT, 0);
     liveness.pinged(30_000);
     liveness.sent(30_000);
-    liveness.received(39_999);
+    liveness.received(31_000);
+    liveness.ponged(30_500);
+    assertDue(liveness, 40_500, 'unanswered');
+    liveness.ponged(undefined);
     assertDue(liveness, 60_000, 'ping');
-    liveness.pinged(60_000);
-    assertDue(liveness, 70_000, 'dead');
+  });
+});
+
+describe('Liveness while this side does not listen', () => {
+  it('takes the silence for its own, and counts anew when it listens again', () => {
+    const client = new Liveness(CLIENT, 0);
+    client.pinged(30_000);
+    client.setListening(false, 31_000);
+    assert.equal(client.due(100_000), 'ping');
+    client.sent(100_000);
+    client.setListening(true, 110_000);
+    client.ponged(30_000); // of an older PING than the one before
+    assertDue(client, 120_000, 'unanswered');
+
+    const server = new Liveness(SERVER, 0);
+    server.setListening(false, 10_000);
+    assert.equal(server.deadline, Infinity);
+    server.setListening(true, 110_000);
+    assertDue(server, 170_000, 'silent');
+  });
+
+  it('goes on sending PINGs, as the gateway ends a session in which nothing comes', () => {
+    const liveness = new Liveness(CLIENT, 0);
+    liveness.setListening(false, 0);
+    for (const now of [30_000, 60_000, 90_000]) {
+      assertDue(liveness, now, 'ping');
+      liveness.pinged(now);
+      liveness.sent(now);
+    }
   });
 });
 
@@ -67,13 +104,13 @@ describe('Liveness of a server', () => {
     const liveness = new Liveness(SERVER, 0);
     liveness.received(10_000);
     for (let now = 10_000; now < 70_000; now += 1000) liveness.sent(now);
-    assertDue(liveness, 70_000, 'dead');
+    assertDue(liveness, 70_000, 'silent');
   });
 
   it('sends no PINGs of its own, and does not count an unanswered one', () => {
     const liveness = new Liveness(SERVER, 0);
     liveness.pinged(1000);
-    assertDue(liveness, 60_000, 'dead');
+    assertDue(liveness, 60_000, 'silent');
   });
 });
 
@@ -84,7 +121,7 @@ describe('Liveness with rules turned off', () => {
       title: 'keepalive: a PING that was asked for still counts',
       times: { ...OFF, pongTimeoutMs: 10_000 },
       deadline: 15_000,
-      due: 'dead',
+      due: 'unanswered',
     },
     {
       title: 'the time for PONG: no PING is waited for, and no other follows it',
@@ -96,7 +133,7 @@ describe('Liveness with rules turned off', () => {
       title: 'none: the earlier end counts',
       times: { keepaliveMs: 1000, pongTimeoutMs: 10_000, sessionTimeoutMs: 12_000 },
       deadline: 12_000,
-      due: 'dead',
+      due: 'unanswered',
     },
   ];
   for (const { title, times, deadline, due } of table) {

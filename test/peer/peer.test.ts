@@ -108,7 +108,8 @@ for (const transport of TRANSPORTS) {
           );
           for (const end of duo.ends) {
             end.send('after');
-            assert.equal(end.sent.at(-1)!.name, 'DATA 0');
+            // Over UDP the PINGs that prove the new keys, and their PONGs, went before.
+            assert.equal(end.sent.at(-1)!.name, transport === 'udp' ? 'DATA 2' : 'DATA 0');
           }
           duo.quiet();
           for (const end of duo.ends) assert.deepEqual(end.texts, ['before', 'after']);
@@ -123,7 +124,8 @@ for (const transport of TRANSPORTS) {
           duo.quiet();
           other(duo, from).send('after');
           duo.quiet();
-          assert.deepEqual(duo[from].texts, [...texts, 'after']);
+          if (transport === 'tcp') assert.deepEqual(duo[from].texts, [...texts, 'after']);
+          assert.deepEqual(duo[from].textsOnce, [...texts, 'after']);
           assert.deepEqual(other(duo, from).texts, ['from the one who changed keys']);
         });
       }
@@ -216,8 +218,11 @@ for (const transport of TRANSPORTS) {
       const duo = joined({ transport });
       duo.client.rekey();
       assert.throws(() => duo.client.rekey(), { code: 'USMP_REKEY_PENDING' });
-      duo.quiet();
+      // Over UDP a PING goes with it, whose PONG is that answer; over TCP nothing comes by itself.
+      duo.run(1);
       assert.throws(() => duo.client.rekey(), { code: 'USMP_REKEY_PENDING' });
+      duo.quiet();
+      if (transport === 'tcp') assert.throws(() => duo.client.rekey(), { code: 'USMP_REKEY_PENDING' });
       duo.server.send('an answer under the new keys');
       duo.quiet();
       duo.client.rekey();
@@ -233,7 +238,8 @@ for (const transport of TRANSPORTS) {
         return encodeFrame(sealByHand({ key: fromServer, sessionId, type: FrameType.DATA, seq, plaintext }));
       };
       duo.client.rekey();
-      duo.quiet();
+      // Over UDP the PING that goes with it is answered under the new keys.
+      if (transport === 'tcp') duo.quiet();
       duo.client.receive(underOldKey(0, 'old and in time'));
       duo.server.send('new');
       duo.quiet();

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runInNewContext } from 'node:vm';
 import { checkServerOptions, type PskSource, type ServerOptions } from '../../src/server/options.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { ascii, hex } from '../support/hex.js';
@@ -9,6 +10,13 @@ const ID_1 = hex('a4cf12000001');
 const ID_2 = hex('a4cf12000002');
 
 const check = (options: object) => checkServerOptions({ psk: KEY_1, ...options });
+
+/** What a `vm` context, where a Function node runs, makes of an expression. */
+const foreign = (expression: string): unknown =>
+  runInNewContext(
+    `const bytes = (text) => Uint8Array.from(text, (char) => char.charCodeAt(0)); (${expression})`,
+    { KEY_1, KEY_2 },
+  );
 
 /** The key that is found for a device, as text. */
 async function find(psk: unknown, deviceId: Uint8Array): Promise<string | undefined> {
@@ -100,7 +108,7 @@ describe('the options of a server', () => {
 
   it('are refused when the map of keys has something else than a device id', () => {
     for (const psk of [new Map([['device one', KEY_1]]), { 'a4:cf': KEY_1 }, [KEY_1]]) {
-      assert.throws(() => check({ psk }), { name: 'ArgumentError', field: 'deviceId' });
+      assert.throws(() => check({ psk }), { name: 'ArgumentError', field: 'psk' });
     }
   });
 
@@ -122,6 +130,7 @@ describe('the PSK of a device', () => {
   it('is the one key, when there is one for all', async () => {
     assert.equal(await find(KEY_1, ID_1), KEY_1);
     assert.equal(await find(ascii(KEY_1), ID_2), KEY_1);
+    assert.equal(await find(foreign('bytes(KEY_1)'), ID_2), KEY_1);
   });
 
   const byDevice: { title: string; psk: PskSource }[] = [
@@ -133,6 +142,15 @@ describe('the PSK of a device', () => {
       ]),
     },
     { title: 'an object', psk: { 'A4-CF-12-00-00-01': KEY_1, a4cf12000002: ascii(KEY_2) } },
+    {
+      title: 'a map with bytes, both of another realm',
+      psk: foreign(`new Map([['a4:cf:12:00:00:01', KEY_1], ['a4cf12000002', bytes(KEY_2)]])`) as PskSource,
+    },
+    {
+      title: 'a function of another realm',
+      psk: foreign(`async (id) =>
+        ({ 'a4:cf:12:00:00:01': bytes(KEY_1), 'a4:cf:12:00:00:02': bytes(KEY_2) })[id]`) as PskSource,
+    },
     { title: 'a function', psk: (id) => ({ 'a4:cf:12:00:00:01': KEY_1, 'a4:cf:12:00:00:02': KEY_2 })[id] },
     {
       title: 'a function that takes its time',

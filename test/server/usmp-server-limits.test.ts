@@ -46,7 +46,7 @@ for (const protocol of PROTOCOLS) {
 
       const right = loopback.client(server, { protocol, handshakeTimeout: 0.3 });
       await assert.rejects(right.connect(), {
-        code: protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_NO_ANSWER',
+        code: protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_NO_CHALLENGE',
       });
       assert.equal(codes[5], 'USMP_NOT_ADMITTED');
       await right.disconnect();

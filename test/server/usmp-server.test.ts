@@ -173,40 +173,59 @@ for (const protocol of PROTOCOLS) {
       });
     }
 
-    const failing: Record<string, { psk: PskSource; codes: readonly string[] }> = {
-      'a map without it': { psk: new Map([[OTHER_ID, PSK]]), codes: ['USMP_UNKNOWN_DEVICE'] },
-      'a record without it': { psk: { [OTHER_ID]: PSK }, codes: ['USMP_UNKNOWN_DEVICE'] },
-      'a function that finds nothing': { psk: () => undefined, codes: ['USMP_UNKNOWN_DEVICE'] },
-      'a function that finds another key': { psk: () => WRONG_PSK, codes: ['USMP_DEVICE_PROOF'] },
+    // What the device concludes: over UDP a rejection is silence, which takes longer than it has here to be one.
+    const rejected = protocol === 'tcp' ? 'USMP_PSK_REJECTED' : 'USMP_NO_SESSION_OK';
+    // A look-up that fails is this side's own trouble, and must not pass for a wrong PSK.
+    const refused = protocol === 'tcp' ? 'USMP_CLOSED_BEFORE_CHALLENGE' : 'USMP_NO_CHALLENGE';
+    const failing: Record<string, { psk: PskSource; code: string; concluded: string }> = {
+      'a map without it': {
+        psk: new Map([[OTHER_ID, PSK]]),
+        code: 'USMP_UNKNOWN_DEVICE',
+        concluded: rejected,
+      },
+      'a record without it': { psk: { [OTHER_ID]: PSK }, code: 'USMP_UNKNOWN_DEVICE', concluded: rejected },
+      'a function that finds nothing': {
+        psk: () => undefined,
+        code: 'USMP_UNKNOWN_DEVICE',
+        concluded: rejected,
+      },
+      'a function that finds another key': {
+        psk: () => WRONG_PSK,
+        code: 'USMP_DEVICE_PROOF',
+        concluded: rejected,
+      },
       'a function that throws': {
         psk: () => {
           throw new Error('no database');
         },
-        codes: ['USMP_PSK_LOOKUP', 'USMP_UNKNOWN_DEVICE'],
+        code: 'USMP_PSK_LOOKUP',
+        concluded: refused,
       },
       'a function that rejects': {
         psk: () => Promise.reject(new Error('no database')),
-        codes: ['USMP_PSK_LOOKUP', 'USMP_UNKNOWN_DEVICE'],
+        code: 'USMP_PSK_LOOKUP',
+        concluded: refused,
       },
       'a function that gives a key that is too short': {
         psk: () => 'short',
-        codes: ['USMP_PSK_LOOKUP', 'USMP_UNKNOWN_DEVICE'],
+        code: 'USMP_PSK_LOOKUP',
+        concluded: refused,
       },
     };
-    for (const [what, { psk, codes }] of Object.entries(failing)) {
+    for (const [what, { psk, code, concluded }] of Object.entries(failing)) {
       it(`refuses a device whose key it does not find in ${what}`, async () => {
         const clock = new FakeClock();
         const server = await loopback.serve({ protocol, psk }, { clock, random: systemRandom });
         const refusals: Refusal[] = [];
         server.on('refused', (each) => refusals.push(each));
         const client = loopback.client(server, { protocol, deviceId: ID, handshakeTimeout: 0.1 });
-        await assert.rejects(client.connect(), { code: 'USMP_PSK_REJECTED' });
+        await assert.rejects(client.connect(), { code: concluded });
         // Over UDP the true proof might still come for two seconds.
         await clock.advance(2_000);
-        assert.ok(await eventually(() => refusals.length === codes.length));
+        assert.ok(await eventually(() => refusals.length > 0));
         assert.deepEqual(
           refusals.map(({ reason }) => reason.code),
-          codes,
+          [code],
         );
         for (const { address, port, reason } of refusals) {
           assert.equal(address, HOST);
@@ -227,10 +246,10 @@ for (const protocol of PROTOCOLS) {
         return PSK;
       };
       const server = await loopback.serve({ protocol, psk });
-      const refused = refusal(server);
+      const refusing = refusal(server);
       const client = loopback.client(server, { protocol, handshakeTimeout: 0.3 });
-      await assert.rejects(client.connect(), { code: 'USMP_PSK_REJECTED' });
-      assert.equal((await refused).reason.code, 'USMP_PSK_LOOKUP');
+      await assert.rejects(client.connect(), { code: refused });
+      assert.equal((await refusing).reason.code, 'USMP_PSK_LOOKUP');
       await client.disconnect();
       await client.connect();
       await client.ping();

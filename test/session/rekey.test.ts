@@ -166,21 +166,25 @@ describe('REKEY over tcp', () => {
   });
 });
 
+/** What the first REKEY of a pair leads to: the session draws its salt from the same random bytes. */
+const newKeys = () =>
+  deriveRekeyedKeys(new Secret(KEY_A), new Secret(KEY_B), seededRandom(1)(32), SESSION_ID);
+
 describe('REKEY over udp', () => {
-  it('is acknowledged, and so are its repeats, with the mac of the old key', () => {
+  it('is acknowledged with the mac of the old key, and its repeats with that of the new one, too', () => {
     const { a, b } = makePair('udp');
     const rekey = a.sealRekey();
     const [first, again] = [b.open(onWire(rekey)), b.open(onWire(rekey))];
     assert.deepEqual([first.content.kind, again.content.kind], ['rekey', 'repeat']);
-    assert.deepEqual([first.utackMac(), again.utackMac()], [rekey.utackMac, rekey.utackMac]);
+    const { initiatorTx } = newKeys();
+    assert.deepEqual(first.utackMacs(), [rekey.utackMac]);
+    assert.deepEqual(again.utackMacs(), [rekey.utackMac, utackMac(initiatorTx, rekey.type, rekey.seq)]);
     assert.deepEqual(messages(deliver(b, ...a.sealMessage(TEXT))), [TEXT]);
   });
 
   it('lets frames under the old key be acknowledged under either key, and under no other (protocol §7.5)', () => {
-    // The same random bytes as the session draws its salt from give the new key.
-    const salt = seededRandom(1)(32);
     const [oldTx, oldRx] = [new Secret(KEY_A), new Secret(KEY_B)];
-    const { initiatorTx, initiatorRx } = deriveRekeyedKeys(oldTx, oldRx, salt, SESSION_ID);
+    const { initiatorTx, initiatorRx } = newKeys();
     const { a } = makePair('udp');
     const data = a.sealMessage(TEXT)[0]!;
     const rekey = a.sealRekey();
@@ -197,7 +201,29 @@ describe('REKEY over udp', () => {
     a.sealRekey();
     const again = a.open(onWire(early));
     assert.equal(again.content.kind, 'repeat');
-    assert.deepEqual(again.utackMac(), early.utackMac);
+    assert.deepEqual(again.utackMacs()[0], early.utackMac);
+  });
+
+  it('has what was under way acknowledged under both keys, as the reference checks with the new one', () => {
+    const { a, b } = makePair('udp');
+    const underWay = b.sealMessage(TEXT)[0]!;
+    a.sealRekey();
+    const opened = a.open(onWire(underWay));
+    assert.equal(opened.content.kind, 'message');
+    const { initiatorRx } = newKeys();
+    assert.deepEqual(opened.utackMacs(), [
+      underWay.utackMac,
+      utackMac(initiatorRx, underWay.type, underWay.seq),
+    ]);
+  });
+
+  it('begins a message anew that the other side had not finished under the old keys', () => {
+    const { a, b } = makePair('udp');
+    const long = new Uint8Array(1000).fill(7);
+    const [begun] = b.sealMessage(long);
+    deliver(a, begun!);
+    deliver(b, a.sealRekey());
+    assert.deepEqual(messages(deliver(a, ...b.sealMessage(long))), [long]);
   });
 });
 

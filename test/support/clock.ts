@@ -20,6 +20,11 @@ export class FakeClock implements Clock {
     return () => void this.#timers.delete(timer);
   }
 
+  afterArrivals(fire: () => void): CancelTimer {
+    const immediate = setImmediate(fire);
+    return () => clearImmediate(immediate);
+  }
+
   /** Timers that are set: a test that ends with some has leaked them. */
   get pending(): number {
     return this.#timers.size;

@@ -30,17 +30,25 @@ export const helloRetry = (cookie = new Uint8Array(16).fill(7)): Frame => ({
   payload: cookie,
 });
 
-/** The frame that a side must answer this one with. */
+/** The frame that a side must answer this one with; a server that asks for the PSK gets it. */
 export function reply(to: Frame, side: ClientHandshake | ServerHandshake): Frame {
+  if (side.role === 'server' && to.type === FrameType.HELLO) return challenge(side, to, thePsk());
   const step = side.receive(to);
   assert.ok(step.reply, 'no reply');
   return step.reply;
 }
 
-/** The server's answer to HELLO_ACK, given the device's key. */
-export function prove(server: ServerHandshake, helloAck: Frame, psk = thePsk()) {
-  assert.deepEqual(server.receive(helloAck), { pskWanted: DEVICE_ID });
-  const { reply: sessionOk, established } = server.providePsk(psk);
+/** The server's answer to HELLO, given the device's key. */
+export function challenge(server: ServerHandshake, hello: Frame, psk: Secret | undefined): Frame {
+  assert.deepEqual(server.receive(hello), { pskWanted: DEVICE_ID });
+  const { reply: frame } = server.providePsk(psk);
+  assert.ok(frame, 'no CHALLENGE');
+  return frame;
+}
+
+/** The server's answer to HELLO_ACK. */
+export function prove(server: ServerHandshake, helloAck: Frame) {
+  const { reply: sessionOk, established } = server.receive(helloAck);
   assert.ok(sessionOk && established, 'not established');
   return { sessionOk, established };
 }
@@ -51,7 +59,7 @@ export function join(
   server: ServerHandshake,
   hello = client.start(),
 ): { client: Established; server: Established } {
-  const helloAck = reply(reply(hello, server), client);
+  const helloAck = reply(challenge(server, hello, thePsk()), client);
   const { sessionOk, established } = prove(server, helloAck);
   const last = client.receive(sessionOk);
   assert.ok(last.established && !last.reply, 'the client is not done');

@@ -144,11 +144,12 @@ export class MemoryGateway {
       connectTimeoutMs: 10_000,
       explain: () => new ConnectionClosedError('cut'),
       hooks: {
-        onRekeyed: () => void (this.rekeys += 1),
         findPsk: () => Promise.resolve(new Secret(this.#psk.bytes)),
-        onMessage: (message) => {
-          this.received.push(message.toString());
-          this.onMessage(message, channel);
+        onNews: (news) => {
+          if (news.type === 'rekeyed') this.rekeys += 1;
+          if (news.type !== 'message') return true;
+          this.received.push(news.message.toString());
+          this.onMessage(news.message, channel);
           return true;
         },
       },

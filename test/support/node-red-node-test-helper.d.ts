@@ -10,18 +10,20 @@ declare module 'node-red-node-test-helper' {
 
   const helper: {
     init(runtime: string, settings?: object): void;
+    settings(settings: object): void;
     startServer(): Promise<void>;
     stopServer(): Promise<void>;
     load(nodes: unknown[], flow: object[], credentials: object): Promise<void>;
     unload(): Promise<void>;
     setFlows(flow: object[], type: 'full' | 'flows' | 'nodes', credentials?: object): Promise<void>;
     getNode(id: string): TestNode;
-    log(): { args: { level: number; msg: unknown }[][]; ERROR: number };
+    log(): { args: { level: number; msg: unknown }[][]; ERROR: number; WARN: number };
     request(): { post(path: string): SuperTest; get(path: string): SuperTest };
   };
 
   interface SuperTest extends Promise<{ status: number; body: unknown; text: string }> {
-    send(body: object): SuperTest;
+    set(header: string, value: string): SuperTest;
+    send(body: object | string): SuperTest;
     expect(status: number): SuperTest;
   }
 

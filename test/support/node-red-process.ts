@@ -13,6 +13,8 @@ export interface NodeRedOptions {
   readonly userDir: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly settings?: object;
+  /** Modules that stand in for `require('…')` in the settings: context stores by name, and the files they are in. */
+  readonly storeModules?: Readonly<Record<string, string>>;
 }
 
 export interface NodeRedProcess extends RunningProcess {
@@ -24,6 +26,7 @@ export async function startNodeRed({
   userDir,
   env = {},
   settings = {},
+  storeModules = {},
 }: NodeRedOptions): Promise<NodeRedProcess> {
   const file = path.join(userDir, 'settings.cjs');
   const all = {
@@ -43,7 +46,11 @@ export async function startNodeRed({
     diagnostics: { enabled: false, ui: false },
     ...settings,
   };
-  await writeFile(file, `module.exports = ${JSON.stringify(all)};`);
+  const stores = Object.entries(storeModules).map(
+    ([name, module]) =>
+      `(module.exports.contextStorage ??= {})[${JSON.stringify(name)}] = { module: require(${JSON.stringify(module)}) };`,
+  );
+  await writeFile(file, [`module.exports = ${JSON.stringify(all)};`, ...stores].join('\n'));
   const red = process.env.NODE_RED_JS ?? require.resolve('node-red/red.js');
   const node = process.env.NODE_RED_NODE ?? process.execPath;
   const running = start(node, [red, '--settings', file], { NODE_OPTIONS: '', ...env }, userDir);
@@ -60,6 +67,7 @@ export async function startNodeRed({
     },
     waitFor: (...args) => running.waitFor(...args),
     interrupt: () => running.interrupt(),
+    kill: () => running.kill(),
     base,
     deploy: async (flows, type = 'full') => {
       // The answer comes before the flows run, so their start is waited for.

@@ -9,6 +9,8 @@ export interface RunningProcess {
   waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** Ends it as Ctrl-C does. @returns its exit code. */
   interrupt(): Promise<number | null>;
+  /** Ends it as a crash or a power cut does: it gets to do nothing any more. */
+  kill(): Promise<void>;
 }
 
 export function start(
@@ -57,6 +59,10 @@ export function start(
     interrupt: async () => {
       if (child.exitCode === null) child.kill('SIGINT');
       return ended;
+    },
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
     },
   };
 }

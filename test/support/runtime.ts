@@ -48,6 +48,8 @@ export interface TestGateway {
   /** What arrived, as text. */
   readonly received: string[];
   readonly sessions: ServerSession[];
+  /** Resolves once this many sessions were opened. */
+  opened(count: number): Promise<void>;
   /** Resolves once this many messages have arrived. */
   arrived(count: number): Promise<void>;
 }
@@ -63,6 +65,7 @@ export async function startGateway(
   const arrivals = new EventEmitter();
   server.on('session', (session) => {
     sessions.push(session);
+    arrivals.emit('session');
     session.on('message', (message) => {
       received.push(message.toString());
       arrivals.emit('message');
@@ -74,7 +77,10 @@ export async function startGateway(
   const arrived = async (count: number): Promise<void> => {
     while (received.length < count) await once(arrivals, 'message');
   };
-  return { server, port: server.port!, received, sessions, arrived };
+  const opened = async (count: number): Promise<void> => {
+    while (sessions.length < count) await once(arrivals, 'session');
+  };
+  return { server, port: server.port!, received, sessions, opened, arrived };
 }
 
 // Nodes for such flows: `usmp out`, what a Catch node and a Complete node tell, and what else arrives.

@@ -78,6 +78,11 @@ export class End {
     return this.messages.map((data) => Buffer.from(data).toString());
   }
 
+  /** As `texts`, but one that came again right behind itself counts once: it was under way at a REKEY over UDP. */
+  get textsOnce(): string[] {
+    return this.texts.filter((text, i, all) => i === 0 || text !== all[i - 1]);
+  }
+
   has(type: PeerEvent['type']): boolean {
     return this.count(type) > 0;
   }
@@ -107,8 +112,8 @@ export class End {
     return this.#do((now) => this.peer.ping(now));
   }
 
-  rekey(): number {
-    return this.#do((now) => this.peer.rekey(now));
+  rekey(force = false): number {
+    return this.#do((now) => this.peer.rekey(now, force));
   }
 
   close(timeoutMs = 1000): void {
@@ -119,9 +124,13 @@ export class End {
     this.#do((now) => this.peer.setWritable(writable, now));
   }
 
+  setReceiving(receiving: boolean): void {
+    this.#do((now) => this.peer.setReceiving(receiving, now));
+  }
+
   /** As if this had come from the network. */
   receive(bytes: Uint8Array): void {
-    this.#do((now) => this.peer.receive(bytes, now));
+    this.#do((now) => void this.peer.receive(bytes, now));
   }
 
   #do<T>(action: (now: number) => T): T {
@@ -147,6 +156,7 @@ export class Duo {
   readonly wire: Passing[] = [];
   readonly #options: DuoOptions;
   readonly #handshake: WatchedHandshake;
+  #pskWanted = false;
   /** In the order of sending; what arrives at the same time arrives in this order. */
   readonly #flying: Flying[] = [];
 
@@ -258,7 +268,10 @@ export class Duo {
       for (const bytes of outbound) this.#transmit(end, bytes);
       for (const event of events) {
         end.events.push(event);
-        if (event.type === 'pskWanted' && this.#options.findsPsk !== false) this.providePsk();
+        if (event.type === 'pskWanted') {
+          this.#pskWanted = true;
+          if (this.#options.findsPsk !== false) this.providePsk();
+        }
         if (event.type === 'closed' && this.transport === 'tcp') {
           this.#flying.push({
             kind: 'end',
@@ -270,8 +283,10 @@ export class Duo {
     }
   }
 
-  /** Answers the server's question for the key. */
+  /** Answers the server's question for the key, if it has one. */
   providePsk(psk = 'serverPsk' in this.#options ? this.#options.serverPsk : PSK): void {
+    if (!this.#pskWanted) return;
+    this.#pskWanted = false;
     this.server.peer.providePsk(psk && new Secret(psk), this.now);
     this.collect(this.server);
   }

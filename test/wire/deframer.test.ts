@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { concat, toHex } from '../../src/wire/bytes.js';
 import { Deframer } from '../../src/wire/deframer.js';
 import { decodeFrame, type Frame } from '../../src/wire/frame.js';
+import { framesOf } from '../support/frames.js';
 import { flipBit, hex } from '../support/hex.js';
 import { seeded } from '../support/random.js';
 import { wire } from '../support/vectors.js';
@@ -14,7 +15,7 @@ const DECODED = FRAMES.map(decodeFrame);
 function push(deframer: Deframer, ...chunks: readonly Uint8Array[]): { frames: Frame[]; error?: unknown } {
   const frames: Frame[] = [];
   try {
-    for (const chunk of chunks) for (const frame of deframer.push(chunk)) frames.push(frame);
+    for (const chunk of chunks) for (const frame of framesOf(deframer, chunk)) frames.push(frame);
     return { frames };
   } catch (error) {
     return { frames, error };
@@ -103,12 +104,12 @@ describe('Deframer', () => {
       const deframer = new Deframer();
       const bytes = hex(head);
       assert.deepEqual(push(deframer, bytes.subarray(0, -1)), { frames: [] });
-      assert.throws(() => [...deframer.push(bytes.subarray(-1))], { name, code });
+      assert.throws(() => [...framesOf(deframer, bytes.subarray(-1))], { name, code });
     });
   }
 
   it("names wire version 1 in words, as a peer's old software is the likely reason", () => {
-    assert.throws(() => [...new Deframer().push(hex('cdab01'))], /wire version 1/);
+    assert.throws(() => [...framesOf(new Deframer(), hex('cdab01'))], /wire version 1/);
   });
 
   it('yields the frames before a fault in the same chunk', () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runInNewContext } from 'node:vm';
 import { formatDeviceId, toDeviceId } from '../../src/wire/device-id.js';
 import { hex } from '../support/hex.js';
 
@@ -23,6 +24,10 @@ describe('toDeviceId', () => {
     assert.deepEqual(toDeviceId(Buffer.from(ID)), ID);
   });
 
+  it('takes six bytes of another realm, as a Function node has them', () => {
+    assert.deepEqual(toDeviceId(runInNewContext('Uint8Array.of(0xa4, 0xcf, 0x12, 0, 0, 0x0b)')), ID);
+  });
+
   const refused = [
     { why: 'no text', value: '' },
     { why: 'five pairs', value: 'a4:cf:12:00:00' },
@@ -36,6 +41,7 @@ describe('toDeviceId', () => {
     { why: 'a dot too few', value: 'a4cf.12000001' },
     { why: 'five bytes', value: new Uint8Array(5) },
     { why: 'seven bytes', value: new Uint8Array(7) },
+    { why: 'six elements that are wider', value: new Uint16Array(6) },
     { why: 'a number', value: 7 },
     { why: 'null', value: null },
     { why: 'nothing', value: undefined },

@@ -1,0 +1,168 @@
+/**
+ * What belongs to the id of a gateway's node and outlives the object: the connection with its session and outbox, the
+ * keeper of the outbox, and what people were told of the session so far. Whichever life the node is in hears of it.
+ */
+import type { Node } from 'node-red';
+import {
+  type ConnectionState,
+  type MessageOrigin,
+  type USMPConnection,
+  type USMPError,
+} from '../../src/index.js';
+import { Outages, queueFull, type SessionEvent } from './events.js';
+import { explain } from './explain.js';
+import { Keeper } from './keeper.js';
+import { gatewayUrl, say, type Translate, type Words } from './text.js';
+
+/** The life that the node is in. */
+export interface Life {
+  readonly node: Node;
+  readonly t: Translate;
+  onState(): void;
+  onOutbox(): void;
+  onEvent(event: SessionEvent): void;
+  onMessage(message: Buffer, origin: MessageOrigin): void;
+}
+
+export class Estate {
+  #connection: USMPConnection;
+  #life: Life;
+  #keeper: { readonly store: string; readonly keeper: Keeper } | undefined;
+  /** Settles when what an older connection had is here, and its session out of the way. */
+  #takenOver: Promise<unknown> = Promise.resolve();
+  readonly #outages = new Outages();
+  #nextTryAt: Date | undefined;
+  /** The code of the reason that was logged last. */
+  #loggedReason = '';
+  #isRead = false;
+  readonly #onMessage = (message: Buffer, origin: MessageOrigin): void =>
+    this.#life.onMessage(message, origin);
+
+  constructor(connection: USMPConnection, life: Life) {
+    this.#connection = connection;
+    this.#life = life;
+    this.#listen();
+  }
+
+  get connection(): USMPConnection {
+    return this.#connection;
+  }
+
+  /** Settles when the session may be opened. */
+  get ready(): Promise<unknown> {
+    return Promise.all([this.#takenOver, this.#keeper?.keeper.load()]);
+  }
+
+  get nextTryAt(): Date | undefined {
+    return this.#nextTryAt;
+  }
+
+  get #t(): Translate {
+    return this.#life.t;
+  }
+
+  get #node(): Node {
+    return this.#life.node;
+  }
+
+  /** Another life has begun, which hears of everything from now on. */
+  passTo(life: Life): void {
+    this.#life = life;
+  }
+
+  /** Another connection takes the place of this one, and takes its messages over. */
+  replace(connection: USMPConnection): void {
+    const old = this.#connection;
+    old.removeAllListeners();
+    this.#isRead = false;
+    this.#connection = connection;
+    this.#listen();
+    this.#takenOver = Promise.all([this.#takenOver, old.handOver(connection)]);
+  }
+
+  /** Keeps the outbox in this context store from now on; nowhere when it is blank. */
+  keepIn(store: string): void {
+    const old = this.#keeper;
+    if (old?.store === store) return;
+    this.#keeper = undefined;
+    if (old) void this.#empty(old.keeper);
+    if (store === '') return;
+    const keeper: Keeper = new Keeper({
+      context: this.#node.context(),
+      store,
+      limits: this.#connection.outboxLimits,
+      // What is kept elsewhere by now has no place here any more.
+      content: () => (this.#keeper?.keeper === keeper ? this.#connection.undelivered : []),
+      onKept: (kept) => this.#connection.restore(kept),
+      tell: (level, words) => this.#log(level, words),
+    });
+    this.#keeper = { store, keeper };
+    void keeper.load();
+  }
+
+  /** Somebody takes messages, or nobody does. */
+  read(isRead: boolean): void {
+    if (isRead === this.#isRead) return;
+    this.#isRead = isRead;
+    if (isRead) this.#connection.on('message', this.#onMessage);
+    else this.#connection.off('message', this.#onMessage);
+  }
+
+  /** The end: BYE is said within a second; what is not delivered is kept or given up, which the log says. */
+  async windUp(isRemoved = false): Promise<void> {
+    await Promise.all([this.#connection.stop(), this.#takenOver]);
+    const { store, keeper } = this.#keeper ?? {};
+    // Node-RED throws away what a node that is gone has kept.
+    if (isRemoved) this.#keeper = undefined;
+    const outcome = isRemoved ? await (keeper && this.#empty(keeper)) : await keeper?.close();
+    const isKept = !isRemoved && outcome === 'kept';
+    const { queued: count } = this.#connection.stats;
+    await this.#connection.close(isKept ? 'kept' : undefined);
+    if (count === 0) return;
+    if (isKept && store !== undefined) this.#log('log', { key: 'log.kept', values: { count, store } });
+    else this.#log('warn', { key: 'log.givenUp', values: { count } });
+  }
+
+  #empty(keeper: Keeper): Promise<unknown> {
+    keeper.changed();
+    return keeper.close();
+  }
+
+  #listen(): void {
+    const connection = this.#connection;
+    connection.on('state', (state) => this.#onState(state));
+    connection.on('full', (error) => this.#life.onEvent(queueFull(error, this.#t)));
+    connection.on('outbox', () => {
+      this.#keeper?.keeper.changed();
+      this.#life.onOutbox();
+    });
+  }
+
+  #onState(state: ConnectionState): void {
+    this.#nextTryAt = state.at === 'waiting' ? new Date(Date.now() + state.retryInMs) : undefined;
+    this.#life.onState();
+    const event = this.#outages.next(state, performance.now(), this.#t);
+    if (event) this.#life.onEvent(event);
+    if (state.at === 'waiting') this.#logFailure(state.reason);
+    if (state.at !== 'established') return;
+    this.#loggedReason = '';
+    this.#log('log', { key: 'log.connected', values: { gateway: this.#name } });
+  }
+
+  get #name(): string {
+    const { protocol, host, port } = this.#connection.client;
+    return gatewayUrl(protocol, host, port);
+  }
+
+  /** Each reason once: a gateway that is away for a week must not fill the log. */
+  #logFailure(error: USMPError): void {
+    if (error.code === this.#loggedReason) return;
+    this.#loggedReason = error.code;
+    const reason = explain(this.#t, error, this.#connection.client.protocol);
+    this.#log('warn', { key: 'log.disconnected', values: { gateway: this.#name, reason } });
+  }
+
+  #log(level: 'log' | 'warn' | 'error', words: Words): void {
+    this.#node[level](say(this.#t, words));
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * A handshake at work on a transport (protocol §2, §4.3): sends its frames, over UDP again until they are answered, and
+ * keeps what explains it when it comes to nothing. Over TCP a fault ends it; over UDP what is at fault may be forged, so
+ * it is passed over.
+ */
+import type { Secret } from '../crypto/secret.js';
+import { AuthError, VersionError, type USMPError } from '../errors.js';
+import type { Established, Handshake, HandshakeStep } from '../handshake/handshake.js';
+import { ServerHandshake } from '../handshake/server.js';
+import type { DatagramLink, Silence } from '../link/datagram-link.js';
+import { FrameType } from '../wire/constants.js';
+import { encodeFrame, type Frame } from '../wire/frame.js';
+
+export type HandshakeReport =
+  /** Server: answer with `providePsk` or `failPsk`. */
+  | { readonly type: 'pskWanted'; readonly deviceId: Uint8Array }
+  | { readonly type: 'done'; readonly established: Established; readonly now: number }
+  | { readonly type: 'failed'; readonly error: USMPError };
+
+export interface HandshakingOptions {
+  readonly handshake: Handshake;
+  /** UDP: does the repeats. Over TCP there is none. */
+  readonly link: DatagramLink | undefined;
+  readonly transmit: (bytes: Uint8Array) => void;
+  /** UDP: acknowledges a frame. */
+  readonly acknowledge: (frame: Frame) => void;
+  readonly report: (report: HandshakeReport) => void;
+}
+
+/** Over UDP a wrong proof may be forged, so the true one may still come: for this long, and among so many. */
+const AFTER_WRONG_PROOF_MS = 2_000;
+const MAX_WRONG_PROOFS = 5;
+
+export class Handshaking {
+  readonly #options: HandshakingOptions;
+  #deadline: number;
+  #wrongProofs = 0;
+  /** UDP: what was wrong with a datagram that was passed over, where it explains a timeout. */
+  #suspicion: USMPError | undefined;
+
+  /** @param deadline for the whole handshake, in the caller's milliseconds. */
+  constructor(options: HandshakingOptions, deadline: number) {
+    this.#options = options;
+    this.#deadline = deadline;
+  }
+
+  get deadline(): number {
+    return this.#deadline;
+  }
+
+  /** A client sends HELLO, a server waits for it. */
+  start(now: number): void {
+    const hello = this.#options.handshake.start();
+    if (hello) this.#send(hello, now);
+  }
+
+  /** A frame of a stream. @throws USMPError, which ends it. */
+  receive(frame: Frame, now: number): void {
+    this.#step(this.#options.handshake.receive(frame), now);
+  }
+
+  /** A frame of a datagram. @throws USMPError for one that is passed over. */
+  receiveDatagram(frame: Frame, bytes: Uint8Array, now: number): void {
+    const { handshake, link, acknowledge } = this.#options;
+    const handled = (): void => {
+      acknowledge(frame);
+      link?.handled(bytes);
+    };
+    try {
+      const step = handshake.receive(frame);
+      handled();
+      this.#step(step, now);
+    } catch (error) {
+      // A device repeats its proof until that is acknowledged, right or wrong (protocol §4.3).
+      if (error instanceof AuthError && handshake.role === 'server') handled();
+      throw error;
+    }
+  }
+
+  /** UDP: a datagram was passed over, for this reason. */
+  suspect(error: USMPError, now: number): void {
+    if (error instanceof VersionError || error instanceof AuthError) this.#suspicion = error;
+    if (!(error instanceof AuthError) || this.#options.handshake.role === 'client') return;
+    this.#wrongProofs += 1;
+    if (this.#wrongProofs >= MAX_WRONG_PROOFS) this.#options.report({ type: 'failed', error });
+    this.#deadline = Math.min(this.#deadline, now + AFTER_WRONG_PROOF_MS);
+  }
+
+  /** Server: the answer to `pskWanted`, which is wiped here; undefined for an unknown device. @throws USMPError */
+  providePsk(psk: Secret | undefined, now: number): void {
+    const { handshake } = this.#options;
+    if (handshake instanceof ServerHandshake) this.#step(handshake.providePsk(psk), now);
+    else psk?.wipe();
+  }
+
+  /** Server: the look-up that `pskWanted` asked for failed. */
+  failPsk(cause: unknown): void {
+    const { handshake, report } = this.#options;
+    if (handshake instanceof ServerHandshake)
+      report({ type: 'failed', error: handshake.lookupFailure('failed', cause) });
+  }
+
+  tick(now: number): void {
+    if (now >= this.#deadline) this.lost(this.#options.link?.silence(now));
+  }
+
+  /** Nothing came in time. @param since UDP: what the last frame has met with. */
+  lost(since: Silence | undefined): void {
+    const { handshake, link, report } = this.#options;
+    const over = link ? 'udp' : 'tcp';
+    report({ type: 'failed', error: this.#suspicion ?? handshake.failure({ by: 'silence', over, since }) });
+  }
+
+  #step({ established, reply, pskWanted }: HandshakeStep, now: number): void {
+    const { link, report } = this.#options;
+    if (established) report({ type: 'done', established, now });
+    if (reply) this.#send(reply, now);
+    else link?.answered(FrameType.HELLO_ACK);
+    if (pskWanted) report({ type: 'pskWanted', deviceId: pskWanted });
+  }
+
+  #send(frame: Frame, now: number): void {
+    const { handshake, link, transmit } = this.#options;
+    const bytes = encodeFrame(frame);
+    transmit(bytes);
+    // A client repeats until the answer comes, whatever was acknowledged (protocol §4.3); a server until the UTACK.
+    const byUtack = handshake.role === 'server';
+    link?.sent({ ...frame, bytes, acknowledgedBy: (utack) => byUtack && utack.mac === undefined }, now);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Shares a few milliseconds of each turn of the event loop among all sessions of the process: whoever has more to do
+ * goes on in a later turn, first come, first served, so that timers, other sockets and other programs get theirs.
+ */
+import type { CancelTimer, Clock } from '../clock.js';
+
+/** Long enough for some hundred frames, short enough that nobody notices a turn of it. */
+const BUDGET_MS = 4;
+/** Of those who wait, so many are looked at in one turn. */
+const MAX_AT_ONCE = 64;
+
+type Job = () => void;
+
+export class Turn {
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Job>();
+  /** Calls of `#pump` that are due. */
+  #pumps = 0;
+  #began: number | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Whether the time of this turn is used up; the first question in a turn starts it. */
+  get isSpent(): boolean {
+    const now = this.#clock.now();
+    if (this.#began === undefined) {
+      this.#began = now;
+      this.#clock.afterArrivals(() => (this.#began = undefined));
+    }
+    return now - this.#began >= BUDGET_MS;
+  }
+
+  /** Does this in a turn that has time for it. */
+  later(job: Job): CancelTimer {
+    const own = (): void => job(); // the same job may wait twice
+    this.#waiting.add(own);
+    this.#plan();
+    return () => void this.#waiting.delete(own);
+  }
+
+  /** Resolves at once while there is time left, and otherwise in a turn that has some. */
+  async room(): Promise<void> {
+    if (this.isSpent) await new Promise<void>((resolve) => this.later(resolve));
+  }
+
+  /** One call for each that waits, so that what a job sets off is done before the next one is looked at. */
+  #plan(): void {
+    while (this.#pumps < Math.min(this.#waiting.size, MAX_AT_ONCE)) {
+      this.#pumps += 1;
+      this.#clock.afterArrivals(() => this.#pump());
+    }
+  }
+
+  #pump(): void {
+    this.#pumps -= 1;
+    const [job] = this.#waiting;
+    if (job && !this.isSpent) {
+      this.#waiting.delete(job);
+      job();
+    }
+    if (this.#pumps === 0) this.#plan();
+  }
+}
+
+const turns = new WeakMap<Clock, Turn>();
+
+/** The turn that all who go by this clock share. */
+export function turnOf(clock: Clock): Turn {
+  let turn = turns.get(clock);
+  if (!turn) turns.set(clock, (turn = new Turn(clock)));
+  return turn;
+}
