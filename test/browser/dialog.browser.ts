@@ -35,13 +35,13 @@ inEachVersion('the dialogs', (version) => {
     server = new USMPServer({ host: '127.0.0.1', port: 0, psk });
     await server.listen();
     endings.push(() => server.close());
-    red = await startVersion(version, endings, {
-      contextStorage: {
-        default: 'memoryOnly',
-        memoryOnly: { module: 'memory' },
-        disk: { module: 'localfilesystem' },
-      },
-    });
+    const contextStorage = {
+      default: 'memoryOnly',
+      memoryOnly: { module: 'memory' },
+      disk: { module: 'localfilesystem' },
+    };
+    const variables = { USMP_PSK_OF_ECHO: 'a key in a file that echo wrote\n' };
+    red = await startVersion(version, endings, { contextStorage }, variables);
     editor = await Editor.open(red.base, `dialogs-${label}`);
     endings.push(() => editor.close());
   });
@@ -191,6 +191,13 @@ inEachVersion('the dialogs', (version) => {
       assert.ok(await editor.isRefused('psk'));
     });
 
+    it('pass on that a PSK from the environment ends in a line break', async () => {
+      await editor.clientTab('Security');
+      await editor.fillClient('psk', '${USMP_PSK_OF_ECHO}');
+      await button('Test connection').click();
+      await result(/PSK rejected[^]*\nThe PSK ends in a line break/);
+    });
+
     it('tell what they generate, and which Generate makes what', async () => {
       await editor.clientTab('Security');
       const inFormat = { text: 'hex', hex: 'hex', base64: 'Base64' };
@@ -332,8 +339,8 @@ inEachVersion('the dialogs', (version) => {
       assert.deepEqual(await options(), ['not kept', 'disk']);
       assert.equal(await editor.clientField('outboxStore').inputValue(), 'disk');
       const others = [
-        { name: 'memory', store: 'memoryOnly', why: /memoryOnly keeps nothing over a restart$/ },
-        { name: 'gone', store: 'gone', why: /there is no context store gone$/ },
+        { name: 'memory', store: 'memoryOnly', why: /not kept: store memoryOnly is in memory only$/ },
+        { name: 'gone', store: 'gone', why: /not kept: there is no store gone$/ },
       ];
       for (const { name, store, why } of others) {
         await leave('cancel');
@@ -356,7 +363,10 @@ inEachVersion('the dialogs', (version) => {
       await editor.show('sub');
       await editor.openNode('out-sub');
       await editor.openClient('edit');
-      assert.match(await tip.innerText(), /cannot know the environment variables/);
+      assert.match(await tip.innerText(), /cannot know what the instances of the subflow set/);
+      await editor.fillClient('port', '${USMP_PORT}');
+      await button('Test connection').click();
+      await result(/Tab Connection – Port: this gateway is part of a subflow/);
       const placeholder = await editor.clientField('deviceId').getAttribute('placeholder');
       assert.equal(placeholder, "made from this node's id");
       await editor.screenshotDialog('subflow');

@@ -51,12 +51,13 @@ export async function startVersion(
   { env }: Version,
   endings: (() => Promise<unknown>)[],
   settings: object,
+  variables: Record<string, string> = {},
 ): Promise<NodeRedProcess> {
   const userDir = await mkdtemp(path.join(tmpdir(), 'usmp-browser-'));
   endings.push(() => rm(userDir, { recursive: true, force: true }));
   Object.assign(process.env, env);
   try {
-    const red = await startNodeRed({ userDir, settings });
+    const red = await startNodeRed({ userDir, settings, env: variables });
     endings.push(() => red.interrupt());
     return red;
   } finally {
