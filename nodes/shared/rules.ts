@@ -6,7 +6,7 @@ import { checkChoice, checkHost, DAY_SECONDS, MAX_PORT } from '../../src/check.j
 import { LIMITS } from '../../src/client/limits.js';
 import { PSK_FORMATS } from '../../src/crypto/psk.js';
 import { ArgumentError } from '../../src/errors.js';
-import { formatDeviceId, toDeviceId } from '../../src/wire/device-id.js';
+import { formatDeviceId } from '../../src/wire/device-id.js';
 
 export { pskHint } from '../../src/crypto/psk.js';
 
@@ -29,7 +29,7 @@ interface NumberRule {
   readonly orOff?: boolean;
 }
 
-/** Of the engine's units, how much one of the dialog's is. */
+/** How many of the engine's units one of the dialogs' is. */
 export const UNITS = {
   /** KiB */
   outboxSize: 1024,
@@ -73,7 +73,7 @@ export const readHost = (typed: string): string => checkHost('host', typed.trim(
 
 /** @returns it as `aa:bb:cc:dd:ee:ff`; undefined when the field is blank. @throws ArgumentError naming `deviceId`. */
 export const readDeviceId = (typed: string): string | undefined =>
-  typed.trim() === '' ? undefined : formatDeviceId(toDeviceId(typed));
+  typed.trim() === '' ? undefined : formatDeviceId(typed);
 
 /** What the fields with a fixed choice offer. */
 export const CHOICES = {
