@@ -24,9 +24,24 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'session', 'link', 'peer'],
     ...['client', 'server'],
   ],
-  'nodes/shared': ['index'],
+  'nodes/shared': ['index', 'rules'],
   nodes: ['nodes/shared', 'index'],
+  // Which files of these rooms they may import, RULES says.
+  rules: ['errors', 'check', 'wire', 'crypto', 'client'],
+  'nodes/editor': ['rules', 'errors', 'wire', 'crypto'],
 };
+
+/** What runs in a browser as well as in Node.js: the dialogs import nothing else, nor do these themselves. */
+const RULES: readonly string[] = [
+  'nodes/shared/rules.ts',
+  'src/check.ts',
+  'src/client/limits.ts',
+  'src/crypto/psk.ts',
+  'src/errors.ts',
+  'src/wire/bytes.ts',
+  'src/wire/constants.ts',
+  'src/wire/device-id.ts',
+];
 
 const MAX_LINES = 400;
 /** Files that are longer by now, and how long they may be until each is two. */
@@ -35,7 +50,9 @@ const EXCUSED: ReadonlyMap<string, number> = new Map([['src/peer/peer.ts', 480]]
 /** The room of a file, given by its path from the root: `src/wire/frame.ts` is in `wire`. */
 function roomOf(path: string): string | undefined {
   const [top, first, second] = path.split('/');
+  if (path === 'nodes/shared/rules.ts') return 'rules';
   if (top === 'nodes') {
+    if (first === 'editor') return 'nodes/editor';
     if (first === 'shared') return 'nodes/shared';
     return second === undefined && /^usmp-.*\.ts$/.test(first ?? '') ? 'nodes' : undefined;
   }
@@ -47,12 +64,17 @@ function roomOf(path: string): string | undefined {
 function objection(path: string, { specifier, typeOnly }: Import): string | undefined {
   const room = roomOf(path);
   if (room === undefined) return 'the file belongs to no room';
+  const isForBrowsers = room === 'nodes/editor' || RULES.includes(path);
   if (specifier.startsWith('.')) {
-    const target = roomOf(posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts'));
+    const file = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+    const target = roomOf(file);
     if (target === undefined) return 'it leads to no room';
     const open = DOORS[room]!.includes(target) || (target === room && room !== 'nodes');
-    return open ? undefined : `${room} has no door to ${target}`;
+    if (!open) return `${room} has no door to ${target}`;
+    const runsInBrowsers = target === 'nodes/editor' || RULES.includes(file);
+    return isForBrowsers && !runsInBrowsers ? 'no browser runs it' : undefined;
   }
+  if (isForBrowsers) return 'no browser has it';
   if (specifier === 'node-red' || specifier.startsWith('@node-red/')) {
     if (path.startsWith('src/')) return 'the engine knows nothing of Node-RED';
     return typeOnly ? undefined : 'only types of Node-RED may be imported, the runtime is handed in';
@@ -163,6 +185,39 @@ describe('the check of the architecture', () => {
     { path: 'nodes/usmp-in.ts', imports: `import '../src/client/options.js'`, objects: /no door to client/ },
     { path: 'nodes/shared/text.ts', imports: `import './status.js'`, objects: undefined },
     { path: 'nodes/shared/text.ts', imports: `import '../usmp-in.js'`, objects: /no door to nodes/ },
+    { path: 'nodes/shared/settings.ts', imports: `import './rules.js'`, objects: undefined },
+    {
+      path: 'nodes/shared/settings.ts',
+      imports: `import '../editor/psk.js'`,
+      objects: /no door to nodes\/editor/,
+    },
+    { path: 'nodes/shared/rules.ts', imports: `import '../../src/crypto/psk.js'`, objects: undefined },
+    { path: 'nodes/shared/rules.ts', imports: `import './settings.js'`, objects: /no door to nodes\/shared/ },
+    {
+      path: 'nodes/shared/rules.ts',
+      imports: `import '../../src/client/options.js'`,
+      objects: /no browser runs it/,
+    },
+    { path: 'src/crypto/psk.ts', imports: `import './secret.js'`, objects: /no browser runs it/ },
+    { path: 'src/crypto/psk.ts', imports: `import 'node:crypto'`, objects: /no browser has it/ },
+    { path: 'nodes/editor/psk.ts', imports: `import './fields.js'`, objects: undefined },
+    { path: 'nodes/editor/psk.ts', imports: `import '../../src/crypto/psk.js'`, objects: undefined },
+    { path: 'nodes/editor/psk.ts', imports: `import '../shared/rules.js'`, objects: undefined },
+    {
+      path: 'nodes/editor/psk.ts',
+      imports: `import '../shared/settings.js'`,
+      objects: /no door to nodes\/shared/,
+    },
+    {
+      path: 'nodes/editor/psk.ts',
+      imports: `import '../../src/crypto/secret.js'`,
+      objects: /no browser runs it/,
+    },
+    {
+      path: 'nodes/editor/psk.ts',
+      imports: `import type { A } from 'node-red'`,
+      objects: /no browser has it/,
+    },
     { path: 'src/stray.ts', imports: `import './errors.js'`, objects: /belongs to no room/ },
   ];
   for (const { path, imports, objects } of table) {

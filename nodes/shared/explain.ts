@@ -1,6 +1,5 @@
 /** What an error of the engine means to the person at the editor: what happened, and what to do about it. */
 import { ArgumentError, USMPError, type Protocol } from '../../src/index.js';
-import { SCALED } from './settings.js';
 import { say, type Translate, type Words } from './text.js';
 
 /** The errors that somebody can do something about, and the advice for them below `advice.`. */
@@ -53,16 +52,11 @@ export function explain(t: Translate, error: USMPError, protocol: Protocol | und
 }
 
 /** What came instead is left out: it may come from the environment, where it is for the server's eyes only. */
-function settingWords({ field, problem: { kind, values = {} } }: ArgumentError): Words {
-  const key = `invalid.${kind}`;
-  const scaled = Object.entries(SCALED).find(([option]) => option === field)?.[1];
-  if (!scaled) return { key, values, label: field };
-  const inItsUnit: Record<string, string | number> = {};
-  for (const [name, value] of Object.entries(values)) {
-    inItsUnit[name] = typeof value === 'number' ? Math.ceil(value / scaled.unit) : value;
-  }
-  return { key, values: inItsUnit, label: scaled.setting };
-}
+const settingWords = ({ field, problem: { kind, values = {} } }: ArgumentError): Words => ({
+  key: `invalid.${kind}`,
+  values,
+  label: field,
+});
 
 const valuesOf = ({ values }: USMPError): Pick<Words, 'values'> =>
   Object.keys(values).length > 0 ? { values } : {};

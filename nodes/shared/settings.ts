@@ -3,11 +3,21 @@ import {
   ArgumentError,
   parsePsk,
   type ConnectionOptions,
-  type Protocol,
   type PskFormat,
-  type Suite,
   type USMPClient,
 } from '../../src/index.js';
+import {
+  checkRetryOrder,
+  environmentName,
+  pskHint,
+  readChoice,
+  readDeviceId,
+  readHost,
+  readNumber,
+  textOf,
+  UNITS,
+  type NumberField,
+} from './rules.js';
 import type { Words } from './text.js';
 
 /** The dialog's fields as Node-RED hands them over: text, with `${ENV}` replaced where the variable is set. */
@@ -33,23 +43,11 @@ export interface ClientSettings {
   rekeyFrames?: string | number;
 }
 
-/** The options of the engine that have another unit in the dialog, and one another name. */
-export const SCALED = {
-  outboxBytes: { setting: 'outboxSize', unit: 1024 },
-  rekeyAfter: { setting: 'rekeyAfter', unit: 60 },
-} as const;
-
 /**
  * Finds a variable of the environment for a field.
  * @throws ArgumentError naming the field when the variable may not or cannot be looked up.
  */
 export type Environment = (name: string, field: string) => string | number | boolean | undefined;
-
-/** @returns NAME, where the whole text is `${NAME}` or, of old, `$(NAME)`; Node-RED knows such a text alike. */
-export function environmentName(text: string): string | undefined {
-  const match = /^\$(?:\{(\S+)\}|\((\S+)\))$/.exec(text);
-  return match?.[1] ?? match?.[2];
-}
 
 /** What variables are called. Anything else between the braces may be a key that only looks like one. */
 const PLAIN_NAME = /^(?:\$parent\.)*[A-Za-z_]\w*$/;
@@ -60,7 +58,7 @@ function resolved(
   typed: string | number | undefined,
   environment: Environment = () => undefined,
 ): string {
-  const text = String(typed ?? '');
+  const text = textOf(typed);
   const name = environmentName(text);
   if (name === undefined) return text;
   const found = environment(name, field);
@@ -72,24 +70,9 @@ function resolved(
   throw new ArgumentError(field, `the environment variable ${name} is not set`, problem);
 }
 
-/** Undefined when the field is blank. */
-function numberFrom(field: string, text: string): number | undefined {
-  if (text.trim() === '') return undefined;
-  const result = Number(text);
-  if (Number.isFinite(result)) return result;
-  throw new ArgumentError(field, 'expected a number', { kind: 'numeric' });
-}
-
-/** Pinging more often is no use, and a gateway ends a session that sends many PINGs in a second (protocol §3.5.2). */
-const INTERVAL = { min: 1, max: 86_400 };
-
 /** @returns seconds; 0 for never. @throws ArgumentError naming `interval`. */
 export function pingInterval(typed: string | number | undefined): number {
-  const seconds = numberFrom('interval', resolved('interval', typed)) ?? 0;
-  const { min, max } = INTERVAL;
-  if (seconds === 0 || (seconds >= min && seconds <= max)) return seconds;
-  const problem = { kind: 'number', values: INTERVAL };
-  throw new ArgumentError('interval', `expected a number of seconds from ${min} to ${max}`, problem);
+  return readNumber('interval', resolved('interval', typed)) ?? 0;
 }
 
 /** What a node's settings depend on besides themselves. */
@@ -107,21 +90,21 @@ export interface GatewaySettings extends Omit<ConnectionOptions, 'psk'> {
 
 /** @throws ArgumentError naming the field that is not usable; it does not hold the value. */
 export function gatewaySettings(def: ClientSettings, { deviceId, environment }: Place): GatewaySettings {
-  const text = (field: keyof ClientSettings, standard = ''): string =>
-    resolved(field, def[field] ?? standard, environment);
-  const number = (field: keyof ClientSettings, unit = 1): number | undefined => {
-    const value = numberFrom(field, text(field));
-    return value === undefined ? undefined : value * unit;
+  const text = (field: keyof ClientSettings): string => resolved(field, def[field], environment);
+  const number = (field: NumberField & keyof ClientSettings): number | undefined =>
+    readNumber(field, text(field));
+  const scaled = (field: keyof typeof UNITS): number | undefined => {
+    const value = number(field);
+    return value === undefined ? undefined : value * UNITS[field];
   };
 
-  const { outboxBytes, rekeyAfter } = SCALED;
-  return {
-    host: withoutBrackets(text('host').trim()),
+  const settings = {
+    host: readHost(text('host')),
     port: number('port'),
-    protocol: text('protocol', 'tcp') as Protocol,
-    suite: text('suite', 'aes-256-gcm') as Suite,
-    deviceId: text('deviceId').trim() || deviceId,
-    pskFormat: text('pskFormat', 'text') as PskFormat,
+    protocol: readChoice('protocol', text('protocol')),
+    suite: readChoice('suite', text('suite')),
+    deviceId: readDeviceId(text('deviceId')) ?? deviceId,
+    pskFormat: readChoice('pskFormat', text('pskFormat')) ?? 'text',
     keepalive: number('keepalive'),
     connectTimeout: number('connectTimeout'),
     handshakeTimeout: number('handshakeTimeout'),
@@ -129,15 +112,14 @@ export function gatewaySettings(def: ClientSettings, { deviceId, environment }: 
     retryMax: number('retryMax'),
     retryJitter: number('retryJitter'),
     outboxCount: number('outboxCount'),
-    outboxBytes: number(outboxBytes.setting, outboxBytes.unit),
+    outboxBytes: scaled('outboxSize'),
     outboxAge: number('outboxAge'),
-    rekeyAfter: number(rekeyAfter.setting, rekeyAfter.unit),
+    rekeyAfter: scaled('rekeyAfter'),
     rekeyFrames: number('rekeyFrames'),
   };
+  checkRetryOrder(settings.retryMin, settings.retryMax);
+  return settings;
 }
-
-/** An IPv6 address as it stands in a URL. */
-const withoutBrackets = (host: string): string => host.replace(/^\[(.*:.*)\]$/, '$1');
 
 /**
  * @param typed what is typed or stored; nothing when nothing is.
@@ -152,8 +134,7 @@ export function readPsk(
   const text = resolved('psk', typed, environment);
   const psk = parsePsk(text, format);
   // A file or `echo` ends in one; other programs pass it on with the variable.
-  const endsInNewline = format === 'text' && /[\r\n]$/.test(text);
-  return { psk, hint: endsInNewline ? { key: 'hint.pskNewline' } : undefined };
+  return { psk, hint: pskHint(text, format) === 'newline' ? { key: 'hint.pskNewline' } : undefined };
 }
 
 /** What a PSK is there for, to be compared: the gateway and the device id, in whatever notation, and its own format. */

@@ -15,14 +15,8 @@ import { environmentOf, storedPsk } from './deployed.js';
 import { blankDeviceId } from './device-id.js';
 import { adviceFor, reasonFor } from './explain.js';
 import { askerOf, permissionCheck, type Handler, type Request } from './permission.js';
-import {
-  environmentName,
-  gatewaySettings,
-  pskPurpose,
-  readPsk,
-  type Environment,
-  type Place,
-} from './settings.js';
+import { environmentName } from './rules.js';
+import { gatewaySettings, pskPurpose, readPsk, type Environment, type Place } from './settings.js';
 import type { Words } from './text.js';
 import { Turnstile } from './turnstile.js';
 

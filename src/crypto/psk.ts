@@ -96,12 +96,12 @@ export type PskHint = 'hex' | 'base64' | 'newline' | 'space';
 
 export function pskHint(typed: string, format: PskFormat): PskHint | undefined {
   if (hasHexPrefix(typed)) return undefined;
+  if (format === 'text' && /[\r\n]\s*$/.test(typed)) return 'newline';
   const digits = hexDigits(typed);
   const looksHex = isHex(digits) && digits.length >= 2 * MIN_PSK_BYTES;
   if (looksHex) return format === 'hex' ? undefined : 'hex';
   if (format !== 'base64' && looksBase64(typed)) return 'base64';
-  if (format !== 'text' || typed.trim() === typed) return undefined;
-  return /[\r\n]\s*$/.test(typed) ? 'newline' : 'space';
+  return format === 'text' && typed.trim() !== typed ? 'space' : undefined;
 }
 
 /** Random bytes have letters of both cases and digits, and an encoder leaves no bits over, which words seldom do. */

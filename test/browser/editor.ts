@@ -11,8 +11,12 @@ export const hasChromium = existsSync(CHROMIUM);
 const artifacts = path.resolve(__dirname, '../../artifacts');
 /** Dialogs slide in and out; what is clicked meanwhile is lost. */
 const SLIDE_MS = 500;
+/** A dialog that is not there by now was not asked for. */
+const DOUBLE_CLICK_MS = 5_000;
 /** The machine may be busy with other tests. */
 const PATIENCE_MS = 20_000;
+
+const DEPLOY = '#red-ui-header-button-deploy';
 
 interface Tray {
   readonly opensWith: string;
@@ -35,6 +39,7 @@ declare const RED: {
   actions: { invoke(action: string): void };
   nodes: {
     createExportableNodeSet(nodes: unknown[]): unknown[];
+    node(id: string): { valid?: boolean; validationErrors?: string[] } | null;
     eachConfig(visit: (node: unknown) => void): void;
     filterNodes(filter: object): unknown[];
   };
@@ -76,7 +81,12 @@ export class Editor {
     });
     page.on('request', (request) => editor.checkHost(request.url()));
     page.on('websocket', (socket) => editor.checkHost(socket.url()));
-    await editor.load();
+    try {
+      await editor.load();
+    } catch (error) {
+      await browser.close();
+      throw error;
+    }
     return editor;
   }
 
@@ -88,6 +98,10 @@ export class Editor {
     if (/^(https?|wss?):/.test(url) && new URL(url).hostname !== '127.0.0.1') {
       this.complaints.push(`request: ${url}`);
     }
+  }
+
+  reload(): Promise<void> {
+    return this.load();
   }
 
   private async load(): Promise<void> {
@@ -185,16 +199,27 @@ export class Editor {
     return this.page.evaluate((id) => RED.workspaces.show(id), tab);
   }
 
-  async deploy(): Promise<void> {
-    const button = '#red-ui-header-button-deploy';
+  deploy(): Promise<void> {
+    return this.deployBy(() => this.page.click(DEPLOY));
+  }
+
+  /** The same, though the editor warns that nodes are wrong. */
+  deployAnyway(): Promise<void> {
+    return this.deployBy(async () => {
+      await this.page.click(DEPLOY);
+      await this.page.locator('.red-ui-notification .primary').click();
+    });
+  }
+
+  private async deployBy(act: () => Promise<void>): Promise<void> {
     const [response] = await Promise.all([
       this.page.waitForResponse(
         (answer) => answer.url().endsWith('/flows') && answer.request().method() === 'POST',
       ),
-      this.page.click(button),
+      act(),
     ]);
     assert.equal(response.status(), 200);
-    await this.page.waitForSelector(`${button}.disabled`);
+    await this.page.waitForSelector(`${DEPLOY}.disabled`);
     await this.dismissNotification();
   }
 
@@ -207,6 +232,23 @@ export class Editor {
 
   private node(id: string): Locator {
     return this.page.locator(`g.red-ui-flow-node-group[id="${id}"]`);
+  }
+
+  /** What the editor itself finds wrong with a node, or undefined while it has no objection. */
+  objections(id: string): Promise<string[] | undefined> {
+    return this.page.evaluate((wanted) => {
+      const { valid, validationErrors } = RED.nodes.node(wanted) ?? {};
+      return valid === false ? (validationErrors ?? []) : undefined;
+    }, id);
+  }
+
+  /** Resolves once a node has the mark of one that is wrong, or has it no longer. */
+  waitForMark(id: string, state: 'visible' | 'hidden'): Promise<void> {
+    return this.node(id).locator('.red-ui-flow-node-error').waitFor({ state });
+  }
+
+  nodeLabel(id: string): Promise<string | null> {
+    return this.node(id).locator('.red-ui-flow-node-label').textContent();
   }
 
   pressButton(id: string): Promise<void> {
@@ -222,8 +264,15 @@ export class Editor {
   // ---- dialogs ----
 
   async openNode(id: string): Promise<void> {
-    // Two clicks within the same millisecond are no double click to the editor.
-    await this.node(id).locator('rect.red-ui-flow-node').dblclick({ delay: 50 });
+    const isOpen = (): Promise<boolean> =>
+      this.page.waitForSelector(NODE_TRAY.opensWith, { timeout: DOUBLE_CLICK_MS }).then(
+        () => true,
+        () => false,
+      );
+    // Two clicks within the same millisecond are no double click to the editor, nor are two that a busy machine
+    // lets it see too far apart.
+    do await this.node(id).locator('rect.red-ui-flow-node').dblclick({ delay: 50 });
+    while (!(await isOpen()));
     await this.opened(NODE_TRAY);
   }
   /** From the open dialog of a node: the config node it has, or a new one. */
@@ -257,8 +306,47 @@ export class Editor {
     return { dialog, note: Math.min(...others) };
   }
 
-  clientTab(name: string): Promise<void> {
-    return this.page.locator('.usmp-client-tabs').getByText(name, { exact: true }).click();
+  /** Texts of the open dialog for which its labels, buttons, tabs, fields and selects have no room. */
+  clippedTexts(): Promise<string[]> {
+    // Runs in the browser, where the compiler's helpers for named functions are not: hence loops.
+    return this.dialog.evaluate((tray) => {
+      const SLACK = 1;
+      const ARROW = 16;
+      const clipped: string[] = [];
+      const pen = document.createElement('canvas').getContext('2d')!;
+      const edge = tray.getBoundingClientRect().right;
+      for (const element of tray.querySelectorAll<HTMLElement>(
+        'label, button, .red-ui-tab-label, span, div[class*="-note"]',
+      )) {
+        if (element.getClientRects().length === 0 || element.textContent.trim() === '') continue;
+        const content = document.createRange();
+        content.selectNodeContents(element);
+        const room = Math.min(element.getBoundingClientRect().right, edge);
+        if (content.getBoundingClientRect().right > room + SLACK) clipped.push(element.innerText);
+      }
+      for (const field of tray.querySelectorAll<HTMLInputElement | HTMLSelectElement>('input, select')) {
+        const { font, paddingLeft, paddingRight } = getComputedStyle(field);
+        const isSelect = field instanceof HTMLSelectElement;
+        const padding = parseFloat(paddingLeft) + parseFloat(paddingRight) + (isSelect ? ARROW : 0);
+        const texts = isSelect ? Array.from(field.options, ({ text }) => text) : [field.placeholder];
+        pen.font = font;
+        for (const text of field.clientWidth === 0 ? [] : texts) {
+          if (pen.measureText(text).width > field.clientWidth - padding + SLACK) clipped.push(text);
+        }
+      }
+      return clipped;
+    });
+  }
+
+  async clientTab(name: string): Promise<void> {
+    const tab = this.page.locator('.usmp-client-tabs').getByRole('tab', { name });
+    const isShown = async (): Promise<boolean> => (await tab.getAttribute('aria-selected')) === 'true';
+    await tab.click();
+    // Node-RED 4.1 takes two clicks in a short time for a double click, though they are on two tabs.
+    while (!(await isShown())) {
+      await this.page.waitForTimeout(SLIDE_MS);
+      await tab.click();
+    }
   }
 
   clientField(name: string): Locator {

@@ -157,7 +157,7 @@ describe('pskHint', () => {
     { format: 'text', typed: HEX_32, hint: 'hex' },
     { format: 'text', typed: HEX_32.toUpperCase(), hint: 'hex' },
     { format: 'text', typed: '00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff', hint: 'hex' },
-    { format: 'text', typed: `${HEX_32}\n`, hint: 'hex' },
+    { format: 'text', typed: `${HEX_32}\n`, hint: 'newline' },
     { format: 'base64', typed: HEX_32, hint: 'hex' },
     { format: 'hex', typed: HEX_32, hint: undefined },
     { format: 'text', typed: KEY.slice(2), hint: undefined },

@@ -205,6 +205,14 @@ describe('the test of a connection, where the editor asks for a login', () => {
     }
   });
 
+  it('needs no more than reading, to know which context stores there are', async () => {
+    const stores = async (token: string): Promise<Response> =>
+      fetch(`${red!.base}/usmp/stores`, { headers: { authorization: `Bearer ${token}` } });
+    assert.equal((await stores('not-a-token')).status, 401);
+    const response = await stores(await login('reader'));
+    assert.deepEqual(await response.json(), [{ name: 'memory', persists: false }]);
+  });
+
   it('leaves no PSK in the log', () => {
     for (const secret of [PSK, ...Object.values(SECRETS)]) {
       assert.ok(!red!.output.includes(secret), red!.output);

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
+import { importsOf } from '../support/imports.js';
 
 const root = path.resolve(__dirname, '../..');
 const locales = path.join(root, 'nodes/locales');
@@ -23,6 +24,9 @@ const TYPES: Record<string, string> = {
 };
 const SETS = Object.keys(TYPES);
 
+/** Buttons whose names depend on what is in the fields. */
+const NAMED_BY_SCRIPT = ['usmp-client-psk-show', 'usmp-client-psk-generate', 'usmp-client-psk-format'];
+
 type Catalogue = Map<string, string>;
 
 const read = (...parts: string[]): string => readFileSync(path.join(root, ...parts), 'utf8');
@@ -38,11 +42,31 @@ function flatten(value: unknown, prefix = ''): [string, string][] {
 const catalogue = (language: string, set: string): Catalogue =>
   new Map(flatten(JSON.parse(read('nodes/locales', language, `${set}.json`))));
 
-const html = (set: string): string => read('nodes', `${set}.html`);
+/** The editor file of a node set, with the pieces that the build puts into it. */
+const html = (set: string): string =>
+  read('nodes', `${set}.html`).replace(/<!-- include (\S+) -->\n/g, (_mark, piece: string) =>
+    read('nodes', piece),
+  );
 const template = (set: string): string =>
   /<script type="text\/html"[^>]*>([^]*?)<\/script>/.exec(html(set))?.[1] ?? '';
-const script = (set: string): string =>
-  /<script type="text\/javascript">([^]*?)<\/script>/.exec(html(set))?.[1] ?? '';
+
+/** The code of a dialog: the file that its HTML names. */
+const entry = (set: string): string =>
+  /<script type="text\/javascript" src="editor\/([^"]+)"><\/script>/.exec(html(set))?.[1] ?? '';
+
+/** The same, and all files beside it that it imports. */
+function script(set: string): string {
+  const found = new Map<string, string>();
+  const visit = (file: string): void => {
+    if (found.has(file)) return;
+    const source = read('nodes/editor', file);
+    found.set(file, source);
+    const imported = importsOf(file, source).filter(({ specifier }) => specifier.startsWith('./'));
+    for (const { specifier } of imported) visit(specifier.slice(2).replace(/\.js$/, '.ts'));
+  };
+  visit(entry(set));
+  return [...found.values()].join('\n');
+}
 
 const matches = (text: string, pattern: RegExp): string[] =>
   Array.from(text.matchAll(pattern), (match) => match[1] ?? match[0]);
@@ -51,17 +75,16 @@ const sorted = (values: Iterable<string>): string[] => [...new Set(values)].sort
 
 /** The keys that an editor file asks for, as `namespace:key`. */
 function keysUsed(set: string): string[] {
-  const qualify = (key: string): string => (key.includes(':') ? key : `${MODULE}/${set}:${key}`);
+  const qualify = (key: string, namespace = set): string =>
+    key.includes(':') ? key : `${MODULE}/${namespace}:${key}`;
   const attributes = matches(template(set), /data-i18n="([^"]*)"/g)
     .flatMap((value) => value.split(';'))
     .map((value) => qualify(value.replace(/^\[[\w-]+\]/, '')));
-  const calls = matches(script(set), /(?:RED|this|node)\._\(\s*'([\w./:-]+)'/g)
-    .filter((key) => !key.endsWith(':'))
-    .map(qualify);
-  const literals = matches(script(set), new RegExp(`'((?:${set}|usmp)\\.[\\w.]+)'`, 'g'))
-    .filter((key) => !/\.(svg|)$/.test(key))
-    .map(qualify);
-  return sorted([...attributes, ...calls, ...literals]);
+  // A key begins with the name of its catalogue, those that the runtime has as well with `usmp`.
+  const literals = matches(script(set), /'((?:usmp|usmp-\w+)\.[\w.]+)'/g)
+    .filter((key) => !key.endsWith('.svg'))
+    .map((key) => qualify(key, key.startsWith('usmp.') ? 'usmp-client' : key.split('.')[0]));
+  return sorted([...attributes, ...literals]);
 }
 
 /** A catalogue of this package or of Node-RED's own nodes. */
@@ -80,7 +103,7 @@ const below = (prefix: string): string[] =>
 /** The sources of the runtime. */
 const runtime = (): string[] =>
   readdirSync(path.join(root, 'nodes'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => file.endsWith('.ts') && !file.startsWith('editor'))
     .map((file) => read('nodes', file));
 
 /** The keys below `usmp.` that the runtime names. */
@@ -253,21 +276,20 @@ describe('editor files', () => {
         const fields = matches(dialog, /<(?:input|select)\b[^>]*?\bid="([^"]*)"/g);
         const labelled = matches(dialog, /<label\b[^>]*?\bfor="([^"]*)"/g);
         assert.deepEqual(sorted(fields), sorted(labelled));
-        for (const button of matches(dialog, /<button\b[^>]*>/g)) {
-          const id = /\bid="([^"]*)"/.exec(button)?.[1];
-          // The title of this one depends on whether the PSK is shown; the script sets it.
-          if (id === 'usmp-client-psk-show') continue;
-          assert.match(button, /\[title\][^;"]+;\[aria-label\]/, id);
+        for (const button of matches(dialog, /<button\b[^]*?<\/button>/g)) {
+          const id = /\bid="([^"]*)"/.exec(button)?.[1] ?? '';
+          const isNamed = /\[title\][^;"]+;\[aria-label\]|<span data-i18n=/.test(button);
+          assert.ok(isNamed || NAMED_BY_SCRIPT.includes(id), id);
         }
       });
 
       it('registers its type, with a field in the dialog for each property', () => {
-        const code = script(set);
-        assert.ok(code.includes(`RED.nodes.registerType('${TYPES[set] ?? ''}', {`));
+        const code = read('nodes/editor', entry(set));
+        assert.match(code, new RegExp(`^RED\\.nodes\\.registerType<\\w+>\\('${TYPES[set] ?? ''}', {$`, 'm'));
         assert.ok(html(set).includes(`data-template-name="${TYPES[set] ?? ''}"`));
         const defaults = /\n( *)defaults: \{\n([^]*?)\n\1\}/.exec(code);
         assert.ok(defaults);
-        const names = matches(defaults[2] ?? '', new RegExp(`^${defaults[1] ?? ''}  (\\w+): \\{`, 'gm'));
+        const names = matches(defaults[2] ?? '', new RegExp(`^${defaults[1] ?? ''}  (\\w+): `, 'gm'));
         assert.ok(names.length >= 2);
         const prefix = set === 'usmp-client' ? 'node-config-input-' : 'node-input-';
         // How many outputs there are is the script's to say.

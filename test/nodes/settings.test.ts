@@ -1,12 +1,7 @@
 /** The settings of the nodes: good ones, bad ones, and those from the environment. */
 import assert from 'node:assert/strict';
-import {
-  environmentName,
-  gatewaySettings,
-  pskPurpose,
-  readPsk,
-  type ClientSettings,
-} from '../../nodes/shared/settings.js';
+import { environmentName } from '../../nodes/shared/rules.js';
+import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from '../../nodes/shared/settings.js';
 import { ArgumentError, USMPClient } from '../../src/index.js';
 import {
   CATCH,
@@ -32,7 +27,8 @@ describe('usmp ping', () => {
   const intervals: [string, string | undefined][] = [
     ['', undefined],
     ['0', undefined],
-    ['often', 'Ping every: needs a number'],
+    ['often', 'Ping every: needs a number from 1 to 86400'],
+    ['1e3', 'Ping every: needs a number from 1 to 86400'],
     ['0.5', 'Ping every: needs a number from 1 to 86400'],
     ['-1', 'Ping every: needs a number from 1 to 86400'],
     ['${USMP_NO_SUCH_VARIABLE}', 'Ping every: the environment variable USMP_NO_SUCH_VARIABLE is not set'],
@@ -73,8 +69,20 @@ describe('usmp-client', () => {
       'PSK: the environment variable USMP_NO_SUCH_VARIABLE is not set',
     ],
     ['a bad port', { port: '99999' }, PSK, 'Port: needs a whole number from 1 to 65535'],
-    ['a port that is no number', { port: 'http' }, PSK, 'Port: needs a number'],
+    ['a port that is no number', { port: 'http' }, PSK, 'Port: needs a whole number from 1 to 65535'],
     ['no host', { host: '' }, PSK, "Host: the gateway's name or address is missing"],
+    [
+      'a port behind the host',
+      { host: '127.0.0.1:9000' },
+      PSK,
+      'Host: only the name or address; the port has a field of its own',
+    ],
+    [
+      'a longest wait that is shorter than the first',
+      { retryMin: '10', retryMax: '5' },
+      PSK,
+      'Longest wait: must not be shorter than the first',
+    ],
     [
       'a bad device id',
       { deviceId: '12:34' },

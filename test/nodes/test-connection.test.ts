@@ -15,6 +15,7 @@ import {
   type Success,
 } from '../../nodes/shared/test-connection.js';
 import { explain } from '../../nodes/shared/explain.js';
+import { gatewaySettings, type ClientSettings } from '../../nodes/shared/settings.js';
 import { say, type Translate, type Words } from '../../nodes/shared/text.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
@@ -737,14 +738,16 @@ describe('an error in words', () => {
   });
 
   it('gives limits in the unit of the dialog', () => {
-    assert.equal(
-      argument('outboxBytes', 'whole', { min: 1, max: 2 ** 30 }),
-      'Size at most: needs a whole number from 1 to 1048576',
-    );
-    assert.equal(
-      argument('rekeyAfter', 'number', { min: 0, max: 600 }),
-      'New keys every: needs a number from 0 to 10',
-    );
+    const said = (settings: ClientSettings): string => {
+      let error: unknown;
+      assert.throws(
+        () => gatewaySettings({ host: HOST, ...settings }, { deviceId: DEVICE_ID }),
+        (thrown) => Boolean((error = thrown)),
+      );
+      return explain(t, error as USMPError, 'tcp');
+    };
+    assert.equal(said({ outboxSize: '0' }), 'Size at most: needs a whole number from 1 to 1048576');
+    assert.equal(said({ rekeyAfter: '600000' }), 'New keys every: needs a number from 0 to 527040');
   });
 
   it('has no words for a mistake that the dialog cannot make, but says where it lies', () => {
