@@ -210,7 +210,11 @@ describe('why a handshake of a client came to nothing', () => {
     fault: 'network',
     message: /answered, and then sent no CHALLENGE: .*locked .*out/,
   };
-  const late = { code: 'USMP_TIMEOUT', fault: 'network', message: /^the gateway answered HELLO, .* is slow$/ };
+  const late = {
+    code: 'USMP_TIMEOUT',
+    fault: 'network',
+    message: /^the gateway answered HELLO, .* is slow$/,
+  };
 
   const close: Ending = { by: 'close' };
   const tcp: Ending = { by: 'silence', over: 'tcp' };

@@ -19,6 +19,7 @@ import { startNodeRed, type NodeRedProcess } from '../support/node-red-process.j
 
 const root = path.resolve(__dirname, '../..');
 const folder = path.join(root, 'examples');
+const built = path.join(root, 'dist/nodes');
 const FILES = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
   .sort();
@@ -44,13 +45,14 @@ function declared(): Map<string, Record<string, { type?: string }>> {
   const types = new Map<string, Record<string, { type?: string }>>();
   const RED = {
     _: (key: string) => key,
+    events: { on: () => undefined },
     nodes: {
       registerType: (type: string, { defaults }: { defaults: Record<string, { type?: string }> }) =>
         types.set(type, defaults),
     },
   };
-  for (const file of readdirSync(path.join(root, 'nodes')).filter((name) => name.endsWith('.html'))) {
-    const html = readFileSync(path.join(root, 'nodes', file), 'utf8');
+  for (const file of readdirSync(built).filter((name) => name.endsWith('.html'))) {
+    const html = readFileSync(path.join(built, file), 'utf8');
     vm.runInNewContext(/<script type="text\/javascript">([^]*?)<\/script>/.exec(html)?.[1] ?? '', { RED });
   }
   return types;

@@ -51,13 +51,7 @@ export class Tap {
         handlers.data(bytes);
         this.#note(bytes);
       };
-      const transport = dial(target, { ...handlers, data });
-      return {
-        write: (bytes) => transport.write(bytes),
-        pause: () => transport.pause(),
-        resume: () => transport.resume(),
-        close: () => transport.close(),
-      };
+      return dial(target, { ...handlers, data });
     };
   }
 }
