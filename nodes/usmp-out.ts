@@ -80,10 +80,7 @@ export = function (RED: NodeAPI): void {
       return (await gateway.send(bytesOf(msg.payload), offline, delivery)) === 'kept';
     };
     this.on('input', (msg, _send, done) => {
-      if (teller.completes(msg)) {
-        done();
-        return;
-      }
+      if (teller.isSettled(msg, done)) return;
       handle(msg).then(
         (isKept) => {
           if (!isKept) teller.tell(msg, done);

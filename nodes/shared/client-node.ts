@@ -1,6 +1,7 @@
 /** The config node as the flow nodes see it, and how they get at it. */
 import type { Node, NodeAPI } from 'node-red';
 import type { Gateway, GatewayUser } from './gateway.js';
+import { livesOf } from './lives.js';
 import { stoppedStatus } from './status.js';
 import type { Translate } from './text.js';
 
@@ -30,8 +31,8 @@ export function useGateway(
   const detach = config.gateway.attach({ onStatus: (status) => node.status(status), ...user });
   node.on('close', (done: () => void) => {
     detach();
-    // Flows that are stopped leave the last status standing.
-    node.status(stoppedStatus(t));
+    // Flows that are stopped leave the last status standing; at a deploy the next life of the node sets its own.
+    if (!livesOf(RED).isDeploying) node.status(stoppedStatus(t));
     done();
   });
   return config.gateway;

@@ -11,13 +11,15 @@ import {
 } from '../../src/index.js';
 import { Outages, queueFull, type SessionEvent } from './events.js';
 import { explain } from './explain.js';
-import { Keeper } from './keeper.js';
+import { Keeper, type Context } from './keeper.js';
 import { gatewayUrl, say, type Translate, type Words } from './text.js';
 
 /** The life that the node is in. */
 export interface Life {
   readonly node: Node;
   readonly t: Translate;
+  /** The node is not in the flows any more: it has had its last life. */
+  readonly isGone: boolean;
   onState(): void;
   onOutbox(): void;
   onEvent(event: SessionEvent): void;
@@ -25,9 +27,11 @@ export interface Life {
 }
 
 export class Estate {
+  /** What the flows have asked for: a session, or none until they ask for one. */
+  wish: 'up' | 'down' | undefined;
   #connection: USMPConnection;
   #life: Life;
-  #keeper: { readonly store: string; readonly keeper: Keeper } | undefined;
+  #keeper: { readonly store: string; readonly context: Context; readonly keeper: Keeper } | undefined;
   /** Settles when what an older connection had is here, and its session out of the way. */
   #takenOver: Promise<unknown> = Promise.resolve();
   readonly #outages = new Outages();
@@ -76,19 +80,26 @@ export class Estate {
     old.removeAllListeners();
     this.#isRead = false;
     this.#connection = connection;
+    this.#nextTryAt = undefined;
+    this.#loggedReason = '';
+    this.#outages.interrupt(performance.now());
     this.#listen();
-    this.#takenOver = Promise.all([this.#takenOver, old.handOver(connection)]);
+    void old.stop();
+    // The old one may be taking over itself.
+    this.#takenOver = this.#takenOver.then(() => old.handOver(connection));
   }
 
   /** Keeps the outbox in this context store from now on; nowhere when it is blank. */
   keepIn(store: string): void {
+    const context = this.#node.context() as Context;
     const old = this.#keeper;
-    if (old?.store === store) return;
+    // A node that was moved to another flow has another context.
+    if (old?.store === store && old.context === context) return;
     this.#keeper = undefined;
     if (old) void this.#empty(old.keeper);
     if (store === '') return;
     const keeper: Keeper = new Keeper({
-      context: this.#node.context(),
+      context,
       store,
       limits: this.#connection.outboxLimits,
       // What is kept elsewhere by now has no place here any more.
@@ -96,7 +107,7 @@ export class Estate {
       onKept: (kept) => this.#connection.restore(kept),
       tell: (level, words) => this.#log(level, words),
     });
-    this.#keeper = { store, keeper };
+    this.#keeper = { store, context, keeper };
     void keeper.load();
   }
 
@@ -109,13 +120,14 @@ export class Estate {
   }
 
   /** The end: BYE is said within a second; what is not delivered is kept or given up, which the log says. */
-  async windUp(isRemoved = false): Promise<void> {
+  async windUp(): Promise<void> {
     await Promise.all([this.#connection.stop(), this.#takenOver]);
     const { store, keeper } = this.#keeper ?? {};
+    const { isGone } = this.#life;
     // Node-RED throws away what a node that is gone has kept.
-    if (isRemoved) this.#keeper = undefined;
-    const outcome = isRemoved ? await (keeper && this.#empty(keeper)) : await keeper?.close();
-    const isKept = !isRemoved && outcome === 'kept';
+    if (isGone) this.#keeper = undefined;
+    const outcome = isGone ? await (keeper && this.#empty(keeper)) : await keeper?.close();
+    const isKept = !isGone && outcome === 'kept';
     const { queued: count } = this.#connection.stats;
     await this.#connection.close(isKept ? 'kept' : undefined);
     if (count === 0) return;

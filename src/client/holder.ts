@@ -52,9 +52,9 @@ export class Holder<Item> {
     if (this.#held.length < MAX_HELD) this.#options.onRoom(true);
   }
 
-  /** What waits goes to another. */
+  /** What waits goes to another, which hands it out unless it is on hold. */
   handOver(heir: Holder<Item>): void {
-    heir.#held.push(...this.#held.splice(0));
+    for (const item of this.#held.splice(0)) heir.put(item);
   }
 
   /** A method, as whoever is given something may put this on hold again. */

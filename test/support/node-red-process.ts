@@ -20,6 +20,8 @@ export interface NodeRedOptions {
 export interface NodeRedProcess extends RunningProcess {
   readonly base: string;
   deploy(flows: object[], type?: 'full' | 'nodes' | 'flows'): Promise<void>;
+  /** Does something that makes flows start. Resolves when they run. */
+  whenStarted(act: () => Promise<unknown>): Promise<void>;
 }
 
 export async function startNodeRed({
@@ -61,6 +63,11 @@ export async function startNodeRed({
       await running.interrupt();
       throw error;
     });
+  const whenStarted = async (act: () => Promise<unknown>): Promise<void> => {
+    const { length } = running.output;
+    await act();
+    await running.waitFor(new RegExp(STARTED), undefined, length);
+  };
   return {
     get output() {
       return running.output;
@@ -69,16 +76,16 @@ export async function startNodeRed({
     interrupt: () => running.interrupt(),
     kill: () => running.kill(),
     base,
-    deploy: async (flows, type = 'full') => {
-      // The answer comes before the flows run, so their start is waited for.
-      const started = running.output.split(new RegExp(STARTED)).length;
-      const response = await fetch(`${base}/flows`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
-        body: JSON.stringify(flows),
-      });
-      if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
-      await running.waitFor(new RegExp(`(?:(?:${STARTED})[^]*){${started}}`));
-    },
+    // The answer comes before the flows run, so their start is waited for.
+    deploy: (flows, type = 'full') =>
+      whenStarted(async () => {
+        const response = await fetch(`${base}/flows`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
+          body: JSON.stringify(flows),
+        });
+        if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
+      }),
+    whenStarted,
   };
 }

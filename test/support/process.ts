@@ -5,8 +5,11 @@ import { once } from 'node:events';
 export interface RunningProcess {
   /** All output so far. */
   readonly output: string;
-  /** Resolves with the first match, past or to come; rejects when the program ends before. */
-  waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /**
+   * Resolves with the first match, past or to come; rejects when the program ends before.
+   * @param from how many characters of the output are passed over.
+   */
+  waitFor(pattern: RegExp, timeoutMs?: number, from?: number): Promise<RegExpExecArray>;
   /** Ends it as Ctrl-C does. @returns its exit code. */
   interrupt(): Promise<number | null>;
   /** Ends it as a crash or a power cut does: it gets to do nothing any more. */
@@ -37,7 +40,7 @@ export function start(
     get output() {
       return output;
     },
-    waitFor: (pattern, timeoutMs = 20_000) =>
+    waitFor: (pattern, timeoutMs = 20_000, from = 0) =>
       new Promise((resolve, reject) => {
         const give = (why: string): void => {
           waiting.delete(check);
@@ -45,7 +48,7 @@ export function start(
           reject(new Error(`${why} ${String(pattern)}; the output was:\n${output}`));
         };
         const check = (): void => {
-          const match = pattern.exec(output);
+          const match = pattern.exec(output.slice(from));
           if (!match) return;
           waiting.delete(check);
           clearTimeout(timer);
