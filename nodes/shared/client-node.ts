@@ -1,5 +1,6 @@
 /** The config node as the flow nodes see it, and how they get at it. */
 import type { Node, NodeAPI } from 'node-red';
+import { FlowError } from './explain.js';
 import type { Gateway, GatewayUser } from './gateway.js';
 import { livesOf } from './lives.js';
 import { stoppedStatus } from './status.js';
@@ -38,11 +39,20 @@ export function useGateway(
   return config.gateway;
 }
 
-/** Node-RED makes no node of one that is disabled, but knows of it. */
+/** Why a flow node that names this gateway has none. */
+export function noGateway(RED: NodeAPI, id: string, t: Translate): FlowError {
+  return new FlowError(
+    t(isDisabled(RED, id) ? 'error.disabledClient' : 'error.noClient'),
+    'USMP_NOT_CONNECTED',
+  );
+}
+
+/** Node-RED makes no node of one that is disabled, but knows of it; in a subflow by the end of its id. */
 function isDisabled(RED: NodeAPI, id: string): boolean {
   let isDisabled = false;
   RED.nodes.eachNode((each) => {
-    if (each.id === id) isDisabled = (each as { d?: boolean }).d === true;
+    const isIt = each.id === id || id.endsWith(`-${each.id}`);
+    if (isIt && (each as { d?: boolean }).d) isDisabled = true;
   });
   return isDisabled;
 }

@@ -135,6 +135,12 @@ export class Estate {
     else this.#log('warn', { key: 'log.givenUp', values: { count } });
   }
 
+  /** The process ends before a life has come for it: there is only time to say what is given up. */
+  abandon(): void {
+    const { queued: count } = this.#connection.stats;
+    if (count > 0 && !this.#keeper) this.#log('warn', { key: 'log.givenUp', values: { count } });
+  }
+
   #empty(keeper: Keeper): Promise<unknown> {
     keeper.changed();
     return keeper.close();

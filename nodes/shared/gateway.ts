@@ -17,7 +17,7 @@ import { Estate, type Life } from './estate.js';
 import type { SessionEvent } from './events.js';
 import { explain, FlowError, reasonFor, type StoreError } from './explain.js';
 import type { Lives } from './lives.js';
-import { statusOf } from './status.js';
+import { statusOf, unusableStatus } from './status.js';
 import { say, type Translate } from './text.js';
 import { Users, type User } from './users.js';
 
@@ -148,7 +148,8 @@ export class Gateway implements Life {
     const estate = this.#usable();
     estate.wish = 'up';
     await estate.ready;
-    if (!this.#isWanted) throw this.#notConnected();
+    // It may have asked for none meanwhile.
+    if (this.#estate?.wish === 'down') throw this.#notConnected();
     await this.#worded(estate.connection.connect());
   }
 
@@ -254,6 +255,7 @@ export class Gateway implements Life {
       new FlowError(this.t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
     const error = this.#settingsError;
     if (error) return because(this.#explain(error), error);
+    if (this.#estate?.wish === 'down') return because(this.t('reason.USMP_STOPPED'));
     const state = this.#connection?.state ?? ({ at: 'idle' } as const);
     if (state.at === 'waiting') return because(this.#explain(state.reason), state.reason);
     return because(this.t(`status.${state.at}`));
@@ -264,11 +266,8 @@ export class Gateway implements Life {
   }
 
   #status(): NodeStatus {
-    const { connection, nextTryAt } = this.#estate ?? {};
-    if (this.#settingsError || !connection) {
-      const text = this.#settingsError ? say(this.t, reasonFor(this.#settingsError)) : '';
-      return { fill: 'red', shape: 'ring', text };
-    }
+    if (this.#settingsError) return unusableStatus(this.#settingsError, this.t);
+    const { connection, nextTryAt } = this.#usable();
     const { queued, underWay } = connection.stats;
     const trouble = this.#storeError && say(this.t, reasonFor(this.#storeError));
     return statusOf({ state: connection.state, nextTryAt, waiting: queued - underWay, trouble }, this.t);

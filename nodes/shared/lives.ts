@@ -10,6 +10,8 @@ import type { Estate } from './estate.js';
 interface Heritable {
   /** Nobody came for it: it ends. */
   windUp(): Promise<void>;
+  /** The process ends, in this turn. */
+  abandon(): void;
 }
 
 /** Somebody who has to know of deploys. */
@@ -37,6 +39,10 @@ export class Lives<E extends Heritable> {
   readonly #watchers = new Set<Watcher>();
   #afterDeploy: (() => void)[] = [];
   #state: State = { at: 'running', config: undefined };
+  /** Node-RED does not wait for a deploy when it is told to end. */
+  readonly #onExit = (): void => {
+    for (const estate of this.#parked.values()) estate.abandon();
+  };
 
   /** @param events of the runtime, which tell when flows stop and start. */
   constructor(events: EventEmitter, clock: Clock = systemClock) {
@@ -85,7 +91,9 @@ export class Lives<E extends Heritable> {
     }
     if (at === 'starting') this.#state.cancelTimer();
     this.#state = { at: 'stopping', config };
-    if (at === 'running') for (const watcher of [...this.#watchers]) watcher.onDeploy();
+    if (at !== 'running') return;
+    process.once('exit', this.#onExit);
+    for (const watcher of [...this.#watchers]) watcher.onDeploy();
   }
 
   #stopped(): void {
@@ -102,6 +110,7 @@ export class Lives<E extends Heritable> {
 
   #settle(config: unknown): void {
     if (this.#state.at === 'starting') this.#state.cancelTimer();
+    process.off('exit', this.#onExit);
     this.#state = { at: 'running', config };
     const left = [...this.#parked.values()];
     this.#parked.clear();

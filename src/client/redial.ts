@@ -205,6 +205,7 @@ export class Redial {
   async #open(attempt: Attempt): Promise<void> {
     const { client, environment } = this.#options;
     await client.disconnect(); // what is left of the last session, whose socket may linger
+    if (!this.#isCurrent(attempt, 'connecting')) return; // stopped meanwhile, when there was nothing to end yet
     await client.connect();
     attempt.openedAt = environment.clock.now();
     await client.ping();

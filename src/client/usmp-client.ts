@@ -16,8 +16,8 @@ import {
   type ClientOptions,
 } from './options.js';
 
-/** How long `disconnect` waits for queued messages and BYE to leave. */
-const CLOSE_TIMEOUT_MS = 800;
+/** How long `disconnect` waits for queued messages and BYE to leave. With what `USMPConnection` drains, under a second. */
+const CLOSE_TIMEOUT_MS = 650;
 
 type State =
   | { readonly at: 'disconnected' }
