@@ -73,7 +73,7 @@ describe('usmp out in Node-RED', function () {
   after(() => red.remove());
   beforeEach(() => red.forget());
   afterEach(async () => {
-    await red.deploy([]);
+    await red.clear();
     door?.close();
     door = undefined;
     await gateway.server.close();

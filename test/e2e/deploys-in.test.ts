@@ -27,7 +27,7 @@ describe('messages from the gateway', function () {
   after(() => red.remove());
   beforeEach(() => red.forget());
   afterEach(async () => {
-    await red.deploy([]);
+    await red.clear();
     await gateway.server.close();
   });
 

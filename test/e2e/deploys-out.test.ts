@@ -42,7 +42,7 @@ describe('messages to the gateway', function () {
     await red.forget();
   });
   afterEach(async () => {
-    await red.deploy([]);
+    await red.clear();
     await gateway?.server.close();
     gateway = undefined;
   });

@@ -52,6 +52,7 @@ export class ProbedNodeRed {
   #process: NodeRedProcess | undefined;
   /** So much of the log. */
   #forgotten = 0;
+  #areStopped = false;
   /** The ids of those that are deployed. */
   #gateways = new Set<string>();
 
@@ -113,7 +114,7 @@ export class ProbedNodeRed {
       if (node.wires) return { x: 100, y: 100, ...node };
       // One that comes with its credentials counts as changed.
       const isNew = node.type === 'usmp-client' && !this.#gateways.has(node.id);
-      return isNew ? { ...node, credentials: { psk: '${USMP_PROBED_PSK}' } } : node;
+      return isNew ? { credentials: { psk: '${USMP_PROBED_PSK}' }, ...node } : node;
     });
     await this.process.deploy(complete, type);
     this.#gateways = new Set(flows.filter(({ type }) => type === 'usmp-client').map(({ id }) => id));
@@ -127,6 +128,13 @@ export class ProbedNodeRed {
   /** Stops the flows, or starts them. Resolves when that is done. */
   async setFlows(state: 'stop' | 'start'): Promise<void> {
     await this.#post('flows/state', { state });
+    this.#areStopped = state === 'stop';
+  }
+
+  /** No flows any more, as after the start. */
+  async clear(): Promise<void> {
+    if (this.#areStopped) await this.setFlows('start');
+    await this.deploy([]);
   }
 
   /** Hands msgs to a node, all in one turn of the event loop. */
