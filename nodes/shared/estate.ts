@@ -22,7 +22,8 @@ export interface Life {
   readonly isGone: boolean;
   onState(): void;
   onOutbox(): void;
-  onEvent(event: SessionEvent): void;
+  /** There are events to be told. */
+  onEvent(): void;
   onMessage(message: Buffer, origin: MessageOrigin): void;
 }
 
@@ -35,6 +36,8 @@ export class Estate {
   /** Settles when what an older connection had is here, and its session out of the way. */
   #takenOver: Promise<unknown> = Promise.resolve();
   readonly #outages = new Outages();
+  /** Told to the flows when there are some: nodes that a deploy replaces hear nothing. */
+  readonly #untold: SessionEvent[] = [];
   #nextTryAt: Date | undefined;
   /** The code of the reason that was logged last. */
   #loggedReason = '';
@@ -67,6 +70,11 @@ export class Estate {
 
   get #node(): Node {
     return this.#life.node;
+  }
+
+  /** What has happened and was not told yet. */
+  takeEvents(): SessionEvent[] {
+    return this.#untold.splice(0);
   }
 
   /** Another life has begun, which hears of everything from now on. */
@@ -149,7 +157,7 @@ export class Estate {
   #listen(): void {
     const connection = this.#connection;
     connection.on('state', (state) => this.#onState(state));
-    connection.on('full', (error) => this.#life.onEvent(queueFull(error, this.#t)));
+    connection.on('full', (error) => this.#happened(queueFull(error, this.#t)));
     connection.on('outbox', () => {
       this.#keeper?.keeper.changed();
       this.#life.onOutbox();
@@ -160,11 +168,16 @@ export class Estate {
     this.#nextTryAt = state.at === 'waiting' ? new Date(Date.now() + state.retryInMs) : undefined;
     this.#life.onState();
     const event = this.#outages.next(state, performance.now(), this.#t);
-    if (event) this.#life.onEvent(event);
+    if (event) this.#happened(event);
     if (state.at === 'waiting') this.#logFailure(state.reason);
     if (state.at !== 'established') return;
     this.#loggedReason = '';
     this.#log('log', { key: 'log.connected', values: { gateway: this.#name } });
+  }
+
+  #happened(event: SessionEvent): void {
+    this.#untold.push(event);
+    this.#life.onEvent();
   }
 
   get #name(): string {

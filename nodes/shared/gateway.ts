@@ -14,7 +14,6 @@ import {
   type USMPConnection,
 } from '../../src/index.js';
 import { Estate, type Life } from './estate.js';
-import type { SessionEvent } from './events.js';
 import { explain, FlowError, reasonFor, type StoreError } from './explain.js';
 import type { Lives } from './lives.js';
 import { statusOf, unusableStatus } from './status.js';
@@ -82,9 +81,9 @@ export class Gateway implements Life {
       if (this.#estate.connection !== connection) this.#estate.replace(connection);
     }
     this.#estate?.passTo(this);
-    if (typeof store === 'string') this.#estate?.keepIn(store);
-    else this.#storeError = store;
-    this.#unwatch = lives.watch({ onDeploy: () => this.#hold(), onDeployed: () => this.#look() });
+    this.#storeError = typeof store === 'string' ? undefined : store;
+    this.#estate?.keepIn(typeof store === 'string' ? store : '');
+    this.#unwatch = lives.watch({ onDeploy: () => this.#hold(), onDeployed: () => this.#onDeployed() });
     if (lives.isDeploying) this.#hold();
     this.#look();
   }
@@ -182,8 +181,9 @@ export class Gateway implements Life {
     if (this.#users.size === 0) this.#look();
   }
 
-  onEvent(event: SessionEvent): void {
-    this.#users.tell(event, this.origin);
+  onEvent(): void {
+    if (this.#isOver || this.#lives.isDeploying) return;
+    for (const event of this.#estate?.takeEvents() ?? []) this.#users.tell(event, this.origin);
   }
 
   onMessage(message: Buffer, { sessionId }: MessageOrigin): void {
@@ -208,6 +208,11 @@ export class Gateway implements Life {
   /** A deploy takes away nodes that messages are for, those behind `usmp in` too. */
   #hold(): void {
     this.#estate?.connection.hold();
+  }
+
+  #onDeployed(): void {
+    this.onEvent();
+    this.#look();
   }
 
   /** Whether there is to be a session: for its users, and for what is still to be delivered. */

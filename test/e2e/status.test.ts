@@ -166,6 +166,25 @@ describe('what people see of a gateway in Node-RED', function () {
     assert.deepEqual(logged, ['connected to', 'not connected to', 'not connected to', 'connected to']);
   });
 
+  it('is what happens to the session while a deploy replaces those who are to see it', async () => {
+    gateway = await new ProbedGateway().listen();
+    const { port } = gateway;
+    await red.deploy(flow(port, {}, slow()));
+    await red.seen('sink', 'events', 1);
+    await red.forget();
+    const deployed = red.deploy(flow(port));
+    await red.log(/Stopping flows/);
+    await gateway.server.close();
+    await red.log(/not connected to .*: connection refused/);
+    await red.closeSlow();
+    await deployed;
+    const events = (await red.seen('sink', 'events', 2)).map(({ payload }) => payload);
+    assert.deepEqual(
+      events.map((event) => (event as { code: string }).code),
+      ['USMP_BYE', 'USMP_CONNECTION_REFUSED'],
+    );
+  });
+
   it('is one outage, over a deploy that mends the settings', async () => {
     gateway = await new ProbedGateway().listen();
     await red.deploy(flow(gateway.port));
