@@ -41,10 +41,8 @@ export function useGateway(
 
 /** Why a flow node that names this gateway has none. */
 export function noGateway(RED: NodeAPI, id: string, t: Translate): FlowError {
-  return new FlowError(
-    t(isDisabled(RED, id) ? 'error.disabledClient' : 'error.noClient'),
-    'USMP_NOT_CONNECTED',
-  );
+  const text = isDisabled(RED, id) ? t('error.disabledClient') : t('error.noClient');
+  return new FlowError(text, 'USMP_NOT_CONNECTED');
 }
 
 /** Node-RED makes no node of one that is disabled, but knows of it; in a subflow by the end of its id. */
