@@ -49,7 +49,6 @@ export = function (RED: NodeAPI): void {
     const store = storeOf(def.outboxStore ?? '');
     if (typeof store !== 'string') this.error(explain(t, store, undefined));
     const autoConnect = def.autoConnect !== false;
-    const isDeployed = (): boolean => isInFlows(RED, this);
     this.gateway = new Gateway({
       node: this,
       t,
@@ -58,7 +57,7 @@ export = function (RED: NodeAPI): void {
       connection,
       autoConnect,
       store,
-      isDeployed,
+      isDeployed: () => isInFlows(RED, this),
     });
     this.on('close', (removed: boolean, done: () => void) => {
       void this.gateway.close(removed).then(done);

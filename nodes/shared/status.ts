@@ -56,16 +56,10 @@ const clockTime = (time: Date): string =>
     .join(':');
 
 /** The settings are not usable, for this reason. */
-export const unusableStatus = (error: USMPError, t: Translate): NodeStatus => ({
-  ...DOWN,
-  text: settingsText(error, t),
-});
-
-/** What the dialog says of a PSK is too long to stand under a node. */
-function settingsText(error: USMPError, t: Translate): string {
-  const kind = error instanceof ArgumentError ? error.problem.kind : '';
-  if (kind === 'pskMissing') return t('status.noPsk');
-  return kind.startsWith('psk') ? t('status.badPsk') : say(t, reasonFor(error));
+export function unusableStatus(error: USMPError, t: Translate): NodeStatus {
+  // What the dialog says of it is too long to stand under a node.
+  const isPskMissing = error instanceof ArgumentError && error.problem.kind === 'pskMissing';
+  return { ...DOWN, text: isPskMissing ? t('status.noPsk') : say(t, reasonFor(error)) };
 }
 
 /** A node whose flow is stopped has no session. */
