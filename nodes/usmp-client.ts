@@ -2,6 +2,7 @@
 import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
 import type { UsmpClientNode } from './shared/client-node.js';
+import { isInFlows } from './shared/deployed.js';
 import { blankDeviceId, deviceIdEndpoint } from './shared/device-id.js';
 import { explain, reasonFor, StoreError } from './shared/explain.js';
 import { Gateway } from './shared/gateway.js';
@@ -48,7 +49,16 @@ export = function (RED: NodeAPI): void {
     const store = storeOf(def.outboxStore ?? '');
     if (typeof store !== 'string') this.error(explain(t, store, undefined));
     const autoConnect = def.autoConnect !== false;
-    this.gateway = new Gateway({ node: this, t, lives, inherited, connection, autoConnect, store });
+    this.gateway = new Gateway({
+      node: this,
+      t,
+      lives,
+      inherited,
+      connection,
+      autoConnect,
+      store,
+      isDeployed: () => isInFlows(RED, this),
+    });
     this.on('close', (removed: boolean, done: () => void) => {
       void this.gateway.close(removed).then(done);
     });

@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { DELIVERIES, MAX_MESSAGE_BYTES } from '../src/index.js';
-import { useGateway } from './shared/client-node.js';
+import { noGateway, useGateway } from './shared/client-node.js';
 import { FlowError } from './shared/explain.js';
 import { OFFLINE, type Gateway } from './shared/gateway.js';
 import { livesOf } from './shared/lives.js';
@@ -66,7 +66,7 @@ export = function (RED: NodeAPI): void {
 
     /** @returns whether the message is only kept, to be sent after a restart: then nothing more is heard of it here. */
     const handle = async (msg: UsmpOutMessage): Promise<boolean> => {
-      if (!gateway) throw new FlowError(t('error.noClient'), 'USMP_NOT_CONNECTED');
+      if (!gateway) throw noGateway(RED, def.client, t);
       if (msg.action) {
         const action = typeof msg.action === 'string' ? ACTIONS.get(msg.action) : undefined;
         if (!action) {
@@ -80,10 +80,7 @@ export = function (RED: NodeAPI): void {
       return (await gateway.send(bytesOf(msg.payload), offline, delivery)) === 'kept';
     };
     this.on('input', (msg, _send, done) => {
-      if (teller.completes(msg)) {
-        done();
-        return;
-      }
+      if (teller.isSettled(msg, done)) return;
       handle(msg).then(
         (isKept) => {
           if (!isKept) teller.tell(msg, done);

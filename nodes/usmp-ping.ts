@@ -1,8 +1,8 @@
 /** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { USMPError } from '../src/index.js';
-import { useGateway } from './shared/client-node.js';
-import { FlowError, reasonFor } from './shared/explain.js';
+import { noGateway, useGateway } from './shared/client-node.js';
+import { reasonFor } from './shared/explain.js';
 import { pingInterval } from './shared/settings.js';
 import { say, translator } from './shared/text.js';
 
@@ -17,12 +17,15 @@ export = function (RED: NodeAPI): void {
   function UsmpPing(this: Node, def: UsmpPingDef): void {
     RED.nodes.createNode(this, def);
     const gateway = useGateway(RED, this, def.client, {}, t);
+    let isClosed = false;
+    this.on('close', () => (isClosed = true));
 
     const ping = async (msg: NodeMessage): Promise<NodeMessage> => {
-      if (!gateway) throw new FlowError(t('error.noClient'), 'USMP_NOT_CONNECTED');
+      if (!gateway) throw noGateway(RED, def.client, t);
       const rtt = await gateway.ping();
       const payload = Math.round(rtt * 1000) / 1000;
-      this.status({ fill: 'green', shape: 'dot', text: t('status.rtt', { ms: Math.round(rtt * 10) / 10 }) });
+      const text = t('status.rtt', { ms: Math.round(rtt * 10) / 10 });
+      if (!isClosed) this.status({ fill: 'green', shape: 'dot', text });
       return { ...msg, payload, usmp: gateway.origin };
     };
     this.on('input', (msg, send, done) => {

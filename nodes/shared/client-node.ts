@@ -1,6 +1,8 @@
 /** The config node as the flow nodes see it, and how they get at it. */
 import type { Node, NodeAPI } from 'node-red';
+import { FlowError } from './explain.js';
 import type { Gateway, GatewayUser } from './gateway.js';
+import { livesOf } from './lives.js';
 import { stoppedStatus } from './status.js';
 import type { Translate } from './text.js';
 
@@ -30,18 +32,25 @@ export function useGateway(
   const detach = config.gateway.attach({ onStatus: (status) => node.status(status), ...user });
   node.on('close', (done: () => void) => {
     detach();
-    // Flows that are stopped leave the last status standing.
-    node.status(stoppedStatus(t));
+    // Flows that are stopped leave the last status standing; at a deploy the next life of the node sets its own.
+    if (!livesOf(RED).isDeploying) node.status(stoppedStatus(t));
     done();
   });
   return config.gateway;
 }
 
-/** Node-RED makes no node of one that is disabled, but knows of it. */
+/** Why a flow node that names this gateway has none. */
+export function noGateway(RED: NodeAPI, id: string, t: Translate): FlowError {
+  const text = isDisabled(RED, id) ? t('error.disabledClient') : t('error.noClient');
+  return new FlowError(text, 'USMP_NOT_CONNECTED');
+}
+
+/** Node-RED makes no node of one that is disabled, but knows of it; in a subflow by the end of its id. */
 function isDisabled(RED: NodeAPI, id: string): boolean {
   let isDisabled = false;
   RED.nodes.eachNode((each) => {
-    if (each.id === id) isDisabled = (each as { d?: boolean }).d === true;
+    const isIt = each.id === id || id.endsWith(`-${each.id}`);
+    if (isIt && (each as { d?: boolean }).d) isDisabled = true;
   });
   return isDisabled;
 }

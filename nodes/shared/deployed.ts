@@ -15,6 +15,15 @@ export function isInSubflow(RED: NodeAPI, id: string): boolean {
   return flow !== undefined && subflows.has(flow);
 }
 
+/** Whether a node is still in the flows that are deployed, disabled perhaps; of a subflow's, also the instance of it. */
+export function isInFlows(RED: NodeAPI, node: Node): boolean {
+  const ids = new Set<string>();
+  RED.nodes.eachNode(({ id }) => ids.add(id));
+  // The ids of the flow, of the instances from the outside in, and of the node where it is defined.
+  const { _path: path = node.id } = node as Node & { _path?: string };
+  return path.split('/').every((id) => id === 'global' || ids.has(id));
+}
+
 /** Where Node-RED finds variables for a node: a running one has also those of its flow, and the global ones. */
 export function environmentOf(RED: NodeAPI, id: string): Environment {
   if (isInSubflow(RED, id)) {

@@ -11,26 +11,33 @@ import {
 } from '../../src/index.js';
 import { Outages, queueFull, type SessionEvent } from './events.js';
 import { explain } from './explain.js';
-import { Keeper } from './keeper.js';
+import { Keeper, type Context } from './keeper.js';
 import { gatewayUrl, say, type Translate, type Words } from './text.js';
 
 /** The life that the node is in. */
 export interface Life {
   readonly node: Node;
   readonly t: Translate;
+  /** The node is not in the flows any more: it has had its last life. */
+  readonly isGone: boolean;
   onState(): void;
   onOutbox(): void;
-  onEvent(event: SessionEvent): void;
+  /** There are events to be told. */
+  onEvent(): void;
   onMessage(message: Buffer, origin: MessageOrigin): void;
 }
 
 export class Estate {
+  /** What the flows have asked for: a session, or none until they ask for one. */
+  wish: 'up' | 'down' | undefined;
   #connection: USMPConnection;
   #life: Life;
-  #keeper: { readonly store: string; readonly keeper: Keeper } | undefined;
+  #keeper: { readonly store: string; readonly context: Context; readonly keeper: Keeper } | undefined;
   /** Settles when what an older connection had is here, and its session out of the way. */
   #takenOver: Promise<unknown> = Promise.resolve();
   readonly #outages = new Outages();
+  /** Told to the flows when there are some: nodes that a deploy replaces hear nothing. */
+  readonly #untold: SessionEvent[] = [];
   #nextTryAt: Date | undefined;
   /** The code of the reason that was logged last. */
   #loggedReason = '';
@@ -65,6 +72,11 @@ export class Estate {
     return this.#life.node;
   }
 
+  /** What has happened and was not told yet. */
+  takeEvents(): SessionEvent[] {
+    return this.#untold.splice(0);
+  }
+
   /** Another life has begun, which hears of everything from now on. */
   passTo(life: Life): void {
     this.#life = life;
@@ -76,19 +88,26 @@ export class Estate {
     old.removeAllListeners();
     this.#isRead = false;
     this.#connection = connection;
+    this.#nextTryAt = undefined;
+    this.#loggedReason = '';
+    this.#outages.interrupt(performance.now());
     this.#listen();
-    this.#takenOver = Promise.all([this.#takenOver, old.handOver(connection)]);
+    void old.stop();
+    // The old one may be taking over itself.
+    this.#takenOver = this.#takenOver.then(() => old.handOver(connection));
   }
 
   /** Keeps the outbox in this context store from now on; nowhere when it is blank. */
   keepIn(store: string): void {
     const old = this.#keeper;
-    if (old?.store === store) return;
+    // A node that was moved to another flow has another context.
+    if (old?.store === store && old.context === this.#node.context()) return;
     this.#keeper = undefined;
     if (old) void this.#empty(old.keeper);
     if (store === '') return;
+    const context = this.#node.context() as Context;
     const keeper: Keeper = new Keeper({
-      context: this.#node.context(),
+      context,
       store,
       limits: this.#connection.outboxLimits,
       // What is kept elsewhere by now has no place here any more.
@@ -96,7 +115,7 @@ export class Estate {
       onKept: (kept) => this.#connection.restore(kept),
       tell: (level, words) => this.#log(level, words),
     });
-    this.#keeper = { store, keeper };
+    this.#keeper = { store, context, keeper };
     void keeper.load();
   }
 
@@ -109,18 +128,25 @@ export class Estate {
   }
 
   /** The end: BYE is said within a second; what is not delivered is kept or given up, which the log says. */
-  async windUp(isRemoved = false): Promise<void> {
+  async windUp(): Promise<void> {
     await Promise.all([this.#connection.stop(), this.#takenOver]);
     const { store, keeper } = this.#keeper ?? {};
+    const { isGone } = this.#life;
     // Node-RED throws away what a node that is gone has kept.
-    if (isRemoved) this.#keeper = undefined;
-    const outcome = isRemoved ? await (keeper && this.#empty(keeper)) : await keeper?.close();
-    const isKept = !isRemoved && outcome === 'kept';
+    if (isGone) this.#keeper = undefined;
+    const outcome = isGone ? await (keeper && this.#empty(keeper)) : await keeper?.close();
+    const isKept = !isGone && outcome === 'kept';
     const { queued: count } = this.#connection.stats;
     await this.#connection.close(isKept ? 'kept' : undefined);
     if (count === 0) return;
     if (isKept && store !== undefined) this.#log('log', { key: 'log.kept', values: { count, store } });
     else this.#log('warn', { key: 'log.givenUp', values: { count } });
+  }
+
+  /** The process ends before a life has come for it: there is only time to say what is given up. */
+  abandon(): void {
+    const { queued: count } = this.#connection.stats;
+    if (count > 0 && !this.#keeper) this.#log('warn', { key: 'log.givenUp', values: { count } });
   }
 
   #empty(keeper: Keeper): Promise<unknown> {
@@ -131,7 +157,7 @@ export class Estate {
   #listen(): void {
     const connection = this.#connection;
     connection.on('state', (state) => this.#onState(state));
-    connection.on('full', (error) => this.#life.onEvent(queueFull(error, this.#t)));
+    connection.on('full', (error) => this.#happened(queueFull(error, this.#t)));
     connection.on('outbox', () => {
       this.#keeper?.keeper.changed();
       this.#life.onOutbox();
@@ -142,11 +168,16 @@ export class Estate {
     this.#nextTryAt = state.at === 'waiting' ? new Date(Date.now() + state.retryInMs) : undefined;
     this.#life.onState();
     const event = this.#outages.next(state, performance.now(), this.#t);
-    if (event) this.#life.onEvent(event);
+    if (event) this.#happened(event);
     if (state.at === 'waiting') this.#logFailure(state.reason);
     if (state.at !== 'established') return;
     this.#loggedReason = '';
     this.#log('log', { key: 'log.connected', values: { gateway: this.#name } });
+  }
+
+  #happened(event: SessionEvent): void {
+    this.#untold.push(event);
+    this.#life.onEvent();
   }
 
   get #name(): string {

@@ -52,6 +52,11 @@ export class Outages {
     }
   }
 
+  /** The session is given up for another one, which is news when it comes. @param now milliseconds. */
+  interrupt(now: number): void {
+    if (this.#hadSession) this.#outage ??= { since: now, code: '' };
+  }
+
   /** A session that follows another one at once, for new keys say, is no news. */
   #established(now: number): SessionEvent | undefined {
     const { since } = this.#outage ?? {};

@@ -14,10 +14,9 @@ import {
   type USMPConnection,
 } from '../../src/index.js';
 import { Estate, type Life } from './estate.js';
-import type { SessionEvent } from './events.js';
 import { explain, FlowError, reasonFor, type StoreError } from './explain.js';
 import type { Lives } from './lives.js';
-import { statusOf } from './status.js';
+import { statusOf, unusableStatus } from './status.js';
 import { say, type Translate } from './text.js';
 import { Users, type User } from './users.js';
 
@@ -48,6 +47,8 @@ export interface GatewayOptions {
   readonly autoConnect: boolean;
   /** The context store that keeps the outbox, blank for none; or why it cannot. */
   readonly store: string | StoreError;
+  /** Whether the node is in the flows that are deployed, if not in those that run. */
+  readonly isDeployed: () => boolean;
 }
 
 export class Gateway implements Life {
@@ -59,16 +60,18 @@ export class Gateway implements Life {
   readonly #estate: Estate | undefined;
   readonly #settingsError: USMPError | undefined;
   readonly #storeError: StoreError | undefined;
+  readonly #isDeployed: () => boolean;
   readonly #users = new Users<Origin | undefined>(() => this.#status());
-  /** What the flows have asked for: a session, or none until they ask for one. */
-  #wish: 'up' | 'down' | undefined;
+  readonly #unwatch: () => void;
   #isOver = false;
 
-  constructor({ node, t, lives, inherited, connection, autoConnect, store }: GatewayOptions) {
+  constructor(options: GatewayOptions) {
+    const { node, t, lives, inherited, connection, autoConnect, store, isDeployed } = options;
     this.node = node;
     this.t = t;
     this.#lives = lives;
     this.#autoConnect = autoConnect;
+    this.#isDeployed = isDeployed;
     if (connection instanceof USMPError) {
       this.#settingsError = connection;
       this.#estate = inherited;
@@ -78,9 +81,15 @@ export class Gateway implements Life {
       if (this.#estate.connection !== connection) this.#estate.replace(connection);
     }
     this.#estate?.passTo(this);
-    if (typeof store === 'string') this.#estate?.keepIn(store);
-    else this.#storeError = store;
-    this.#settleLater();
+    this.#storeError = typeof store === 'string' ? undefined : store;
+    this.#estate?.keepIn(typeof store === 'string' ? store : '');
+    this.#unwatch = lives.watch({ onDeploy: () => this.#hold(), onDeployed: () => this.#onDeployed() });
+    if (lives.isDeploying) this.#hold();
+    this.#look();
+  }
+
+  get isGone(): boolean {
+    return !this.#isDeployed();
   }
 
   get origin(): Origin | undefined {
@@ -100,13 +109,10 @@ export class Gateway implements Life {
   /** Adds a user, which hears the status at once. @returns what takes it away again. */
   attach(user: GatewayUser): () => void {
     this.#users.add(user);
-    this.#listen();
     this.#look();
     return () => {
-      if (!this.#users.remove(user)) return;
-      if (this.#users.hasReaders) return;
-      this.#listen();
-      this.#settleLater();
+      this.#users.remove(user);
+      this.#look();
     };
   }
 
@@ -138,32 +144,31 @@ export class Gateway implements Life {
 
   /** A flow asks for the session, now, and waits for it. @throws FlowError that says why there is none. */
   async connect(): Promise<void> {
-    const { connection, ready } = this.#usable();
-    this.#wish = 'up';
-    await ready;
-    if (!this.#isWanted) throw this.#notConnected();
-    await this.#worded(connection.connect());
+    const estate = this.#usable();
+    estate.wish = 'up';
+    await estate.ready;
+    // It may have asked for none meanwhile.
+    if (this.#estate?.wish === 'down') throw this.#notConnected();
+    await this.#worded(estate.connection.connect());
   }
 
   /** A flow asks for no session, until it asks for one. */
   async disconnect(): Promise<void> {
-    const { connection } = this.#usable();
-    this.#wish = 'down';
-    await connection.stop();
+    const estate = this.#usable();
+    estate.wish = 'down';
+    await estate.connection.stop();
   }
 
   /** The config node goes. What it has is left for its next life when there may be one; otherwise it is wound up. */
   async close(isRemoved: boolean): Promise<void> {
     this.#isOver = true;
+    this.#unwatch();
     this.#users.clear();
     const estate = this.#estate;
-    estate?.read(false);
-    if (estate && !isRemoved && this.#lives.isDeploying) {
-      estate.connection.hold();
-      this.#lives.park(this.node.id, estate);
-    } else {
-      await estate?.windUp(isRemoved);
-    }
+    if (!estate) return;
+    estate.read(false);
+    if (!isRemoved && this.#lives.isDeploying) this.#lives.park(this.node.id, estate);
+    else await estate.windUp();
   }
 
   onState(): void {
@@ -171,12 +176,14 @@ export class Gateway implements Life {
   }
 
   onOutbox(): void {
+    if (this.#isOver) return;
     this.#users.showStatusSoon();
     if (this.#users.size === 0) this.#look();
   }
 
-  onEvent(event: SessionEvent): void {
-    this.#users.tell(event, this.origin);
+  onEvent(): void {
+    if (this.#isOver || this.#lives.isDeploying) return;
+    for (const event of this.#estate?.takeEvents() ?? []) this.#users.tell(event, this.origin);
   }
 
   onMessage(message: Buffer, { sessionId }: MessageOrigin): void {
@@ -194,41 +201,41 @@ export class Gateway implements Life {
   }
 
   #demand(): void {
-    this.#wish ??= 'up';
+    this.#usable().wish ??= 'up';
     this.#look();
   }
 
-  /** Messages go to those who read them, and wait while a deploy may bring some. */
-  #listen(): void {
-    this.#estate?.read(this.#users.hasReaders);
-    if (this.#users.hasReaders) this.#connection?.release();
-    else if (this.#lives.isDeploying) this.#connection?.hold();
+  /** A deploy takes away nodes that messages are for, those behind `usmp in` too. */
+  #hold(): void {
+    this.#estate?.connection.hold();
   }
 
-  /** When a deploy is over it is known who uses this gateway. */
-  #settleLater(): void {
-    this.#lives.afterDeploy(() => {
-      if (this.#isOver) return;
-      this.#connection?.release();
-      this.#look();
-    });
+  #onDeployed(): void {
+    this.onEvent();
+    this.#look();
   }
 
   /** Whether there is to be a session: for its users, and for what is still to be delivered. */
   get #isWanted(): boolean {
     const connection = this.#connection;
-    if (!connection || this.#isOver || this.#wish === 'down') return false;
-    const isUsed = this.#users.size > 0 && (this.#autoConnect || this.#wish === 'up');
+    const wish = this.#estate?.wish;
+    if (!connection || this.#isOver || wish === 'down') return false;
+    const isUsed = this.#users.size > 0 && (this.#autoConnect || wish === 'up');
     return isUsed || connection.stats.queued > 0;
   }
 
+  /** Does what follows from who is there, which is not known before a deploy is over. */
   #look(): void {
+    const connection = this.#connection;
+    if (!connection || this.#isOver || this.#lives.isDeploying) return;
+    this.#estate?.read(this.#users.hasReaders);
+    connection.release();
     if (this.#isWanted) {
       void this.#estate?.ready.then(() => {
         if (this.#isWanted) this.#connection?.start();
       });
-    } else if (!this.#isOver && !this.#lives.isDeploying) {
-      void this.#connection?.stop();
+    } else {
+      void connection.stop();
     }
   }
 
@@ -253,6 +260,7 @@ export class Gateway implements Life {
       new FlowError(this.t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
     const error = this.#settingsError;
     if (error) return because(this.#explain(error), error);
+    if (this.#estate?.wish === 'down') return because(this.t('reason.USMP_STOPPED'));
     const state = this.#connection?.state ?? ({ at: 'idle' } as const);
     if (state.at === 'waiting') return because(this.#explain(state.reason), state.reason);
     return because(this.t(`status.${state.at}`));
@@ -263,11 +271,8 @@ export class Gateway implements Life {
   }
 
   #status(): NodeStatus {
-    const { connection, nextTryAt } = this.#estate ?? {};
-    if (this.#settingsError || !connection) {
-      const text = this.#settingsError ? say(this.t, reasonFor(this.#settingsError)) : '';
-      return { fill: 'red', shape: 'ring', text };
-    }
+    if (this.#settingsError) return unusableStatus(this.#settingsError, this.t);
+    const { connection, nextTryAt } = this.#usable();
     const { queued, underWay } = connection.stats;
     const trouble = this.#storeError && say(this.t, reasonFor(this.#storeError));
     return statusOf({ state: connection.state, nextTryAt, waiting: queued - underWay, trouble }, this.t);

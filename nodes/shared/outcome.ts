@@ -10,12 +10,21 @@ import type { Translate } from './text.js';
 
 type Done = (error?: Error) => void;
 
+/** What became of a msg: it was delivered, or why not. */
+interface Outcome {
+  readonly error: Error | undefined;
+}
+
+const tellers = new WeakMap<Node, Teller>();
+
 export class Teller {
   readonly #RED: NodeAPI;
   readonly #node: Node;
   readonly #lives: Lives<Estate>;
   readonly #t: Translate;
   #isClosed = false;
+  /** Msgs of an earlier life of the node that come again only to be told of. */
+  readonly #settled = new WeakMap<NodeMessage, Outcome>();
   /** Failures that no flow can hear of, by their text, until they are logged together. */
   #unheard: Map<string, number> | undefined;
 
@@ -24,30 +33,34 @@ export class Teller {
     this.#node = node;
     this.#lives = lives;
     this.#t = t;
+    tellers.set(node, this);
     node.on('close', () => (this.#isClosed = true));
   }
 
-  /** A successor is told by a msg that it has only to complete. @returns whether this is one. */
-  completes(msg: NodeMessage): boolean {
-    return delivered.delete(msg);
+  /** To be asked first for each msg that comes. @returns whether it was settled already, and is now told of. */
+  isSettled(msg: NodeMessage, done: Done): boolean {
+    const outcome = this.#settled.get(msg);
+    if (!outcome) return false;
+    this.#settled.delete(msg);
+    done(outcome.error);
+    return true;
   }
 
   /** @param error why it was not delivered, if it was not. */
   tell(msg: NodeMessage, done: Done, error?: Error): void {
-    if (this.#isClosed) this.#lives.afterDeploy(() => this.#tellSuccessor(msg, error));
+    if (this.#isClosed) this.#lives.afterDeploy(() => this.#pass(msg, error));
     else done(error);
   }
 
-  #tellSuccessor(msg: NodeMessage, error: Error | undefined): void {
+  /** The runtime takes no word of a closed node, so the next life gets the msg once more. */
+  #pass(msg: NodeMessage, error: Error | undefined): void {
     const successor = this.#RED.nodes.getNode(this.#node.id) as Node | null;
-    if (!successor || successor === this.#node) {
-      // What is given up at the end is counted where it is given up.
-      if (error && !(error instanceof FlowError && error.code === 'USMP_OUTBOX_CLOSED')) this.#log(error);
-    } else if (error) {
-      successor.error(error, msg);
-    } else {
-      delivered.add(msg);
+    const teller = successor && tellers.get(successor);
+    if (teller) {
+      teller.#settled.set(msg, { error });
       successor.receive(msg);
+    } else if (error && !(error instanceof FlowError && error.code === 'USMP_OUTBOX_CLOSED')) {
+      this.#log(error); // what is given up at the end is counted where it is given up
     }
   }
 
@@ -65,6 +78,3 @@ export class Teller {
     return new Map();
   }
 }
-
-/** What successors have only to complete. */
-const delivered = new WeakSet<object>();

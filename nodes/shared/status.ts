@@ -1,6 +1,6 @@
 /** The one mapping from the connection's state to the status under a node, in the core nodes' colours. */
 import type { NodeStatus } from 'node-red';
-import type { ConnectionState } from '../../src/index.js';
+import { ArgumentError, type ConnectionState, type USMPError } from '../../src/index.js';
 import { reasonFor } from './explain.js';
 import { say, type Translate } from './text.js';
 
@@ -54,6 +54,13 @@ const clockTime = (time: Date): string =>
   [time.getHours(), time.getMinutes(), time.getSeconds()]
     .map((part) => String(part).padStart(2, '0'))
     .join(':');
+
+/** The settings are not usable, for this reason. */
+export function unusableStatus(error: USMPError, t: Translate): NodeStatus {
+  // What the dialog says of it is too long to stand under a node.
+  const isPskMissing = error instanceof ArgumentError && error.problem.kind === 'pskMissing';
+  return { ...DOWN, text: isPskMissing ? t('status.noPsk') : say(t, reasonFor(error)) };
+}
 
 /** A node whose flow is stopped has no session. */
 export const stoppedStatus = (t: Translate): NodeStatus => ({ ...DOWN, text: t('status.idle') });

@@ -1,5 +1,6 @@
 /** The flow nodes that use a gateway: each hears what it asks for, and no more often than people can read. */
 import type { NodeStatus } from 'node-red';
+import { systemClock, type CancelTimer, type Clock } from '../../src/index.js';
 import type { SessionEvent } from './events.js';
 
 /** What a flow node hears of. */
@@ -15,12 +16,14 @@ const STATUS_MS = 250;
 export class Users<Origin> {
   readonly #users = new Set<User<Origin>>();
   readonly #status: () => NodeStatus;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  #cancelTimer: CancelTimer | undefined;
   #shown: string | undefined;
 
   /** @param status what there is to show now. */
-  constructor(status: () => NodeStatus) {
+  constructor(status: () => NodeStatus, clock: Clock = systemClock) {
     this.#status = status;
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -37,13 +40,12 @@ export class Users<Origin> {
     user.onStatus(this.#status());
   }
 
-  /** @returns whether it was there. */
-  remove(user: User<Origin>): boolean {
-    return this.#users.delete(user);
+  remove(user: User<Origin>): void {
+    this.#users.delete(user);
   }
 
   clear(): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.#users.clear();
   }
 
@@ -56,8 +58,7 @@ export class Users<Origin> {
   }
 
   showStatus(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel();
     const status = this.#status();
     if (status.text === this.#shown) return;
     this.#shown = status.text;
@@ -65,6 +66,11 @@ export class Users<Origin> {
   }
 
   showStatusSoon(): void {
-    this.#timer ??= setTimeout(() => this.showStatus(), STATUS_MS);
+    this.#cancelTimer ??= this.#clock.setTimer(STATUS_MS, () => this.showStatus());
+  }
+
+  #cancel(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 }

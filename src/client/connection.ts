@@ -178,7 +178,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
         return;
       }
       heir.#outbox.takeOver(this.#outbox.release());
-      heir.#holder.takeOver(this.#holder.handOver());
+      this.#holder.handOver(heir.#holder);
       heir.#courier?.pump();
     });
   }

@@ -52,16 +52,11 @@ export class Holder<Item> {
     if (this.#held.length < MAX_HELD) this.#options.onRoom(true);
   }
 
-  /** Takes out what waits, for another. */
-  handOver(): Item[] {
-    return this.#held.splice(0);
-  }
-
-  /** Puts what waited elsewhere before all that waits here. */
-  takeOver(items: readonly Item[]): void {
-    this.#held.unshift(...items);
-    if (!this.#onHold) this.release();
-    else if (this.#held.length >= MAX_HELD) this.#options.onRoom(false);
+  /** What waits goes to another, before all that waits there. */
+  handOver(heir: Holder<Item>): void {
+    heir.#held.unshift(...this.#held.splice(0));
+    if (!heir.#onHold) heir.release();
+    else if (heir.#held.length >= MAX_HELD) heir.#options.onRoom(false);
   }
 
   /** A method, as whoever is given something may put this on hold again. */

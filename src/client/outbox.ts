@@ -169,14 +169,16 @@ export class Outbox {
     return this.#entries.findLast(({ delivery }, i) => i < this.#handed && delivery === 'confirmed')?.no;
   }
 
-  /** A message under way left. That is all that delivery `sent` asks for. */
-  sent(no: number): void {
-    const index = this.#entries.findIndex((entry, i) => i < this.#handed && entry.no === no);
-    if (this.#entries[index]?.delivery !== 'sent') return;
-    const [entry] = this.#remove(index, 1);
-    this.#delivered += 1;
-    entry?.resolve('delivered');
-    this.#changed();
+  /** All that was handed over up to this number has left, in this order. That is all that delivery `sent` asks for. */
+  sent(lastNo: number): void {
+    const underWay = this.#entries.slice(0, this.#handed);
+    const left = underWay.filter(({ no, delivery }) => no <= lastNo && delivery === 'sent');
+    for (const entry of left) {
+      this.#remove(this.#entries.indexOf(entry), 1);
+      this.#delivered += 1;
+      entry.resolve('delivered');
+    }
+    if (left.length > 0) this.#changed();
   }
 
   /** All that was handed over up to this number has arrived. */

@@ -42,6 +42,7 @@ for (const protocol of PROTOCOLS) {
           connection,
           autoConnect: true,
           store: '',
+          isDeployed: () => true,
         });
         gateway.attach({ onStatus: ignore });
         await happen(far, clock);

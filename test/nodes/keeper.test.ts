@@ -748,6 +748,7 @@ describe('the outbox of a gateway, in a slow store', () => {
       connection: new USMPConnection({ host: '127.0.0.1', psk: 'a key for the tests, long enough' }),
       autoConnect: false,
       store: 'disk',
+      isDeployed: () => true,
     });
   afterEach(() => errors.splice(0));
 

@@ -101,7 +101,7 @@ describe('usmp-client', () => {
     it(`sends nothing with ${what}, and says so in status, log and error`, async () => {
       const gateway = await startGateway('tcp');
       await load(flowWith(gateway.port, 'tcp', [OUT, CATCH, CAUGHT], config), psk);
-      assert.equal((await statusOf('out', isRed)).text, why);
+      assert.equal((await statusOf('out', isRed)).text, psk === '' ? 'no PSK set' : why);
       assert.deepEqual(loggedErrors(), [why]);
       const caught = next('caught');
       helper.getNode('out').receive({ payload: 'x' });

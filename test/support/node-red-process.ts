@@ -20,6 +20,8 @@ export interface NodeRedOptions {
 export interface NodeRedProcess extends RunningProcess {
   readonly base: string;
   deploy(flows: object[], type?: Deployment): Promise<void>;
+  /** Does something that makes flows start. Resolves when they run. */
+  whenStarted(act: () => Promise<unknown>): Promise<void>;
 }
 
 export type Deployment = 'full' | 'nodes' | 'flows';
@@ -73,22 +75,29 @@ export async function startNodeRed({
     kill: () => running.kill(),
     base,
     deploy: (flows, type) => deployTo(running, base, flows, type),
+    whenStarted: (act) => whenStarted(running, act),
   };
 }
 
-/** Deploys through the admin API. Resolves when the flows run, for which the API does not wait. */
+/** Deploys through the admin API, which answers before the flows run. Resolves when they do. */
 export async function deployTo(
   running: RunningProcess,
   base: string,
   flows: readonly object[],
   type: Deployment = 'full',
 ): Promise<void> {
-  const started = running.output.split(new RegExp(STARTED)).length;
-  const response = await fetch(`${base}/flows`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
-    body: JSON.stringify(flows),
+  await whenStarted(running, async () => {
+    const response = await fetch(`${base}/flows`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
+      body: JSON.stringify(flows),
+    });
+    if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
   });
-  if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
-  await running.waitFor(new RegExp(`(?:(?:${STARTED})[^]*){${started}}`));
+}
+
+async function whenStarted(running: RunningProcess, act: () => Promise<unknown>): Promise<void> {
+  const { length } = running.output;
+  await act();
+  await running.waitFor(new RegExp(STARTED), undefined, length);
 }

@@ -8,8 +8,11 @@ export interface RunningProcess {
   readonly output: string;
   /** Resolves with the exit code when it has ended. */
   readonly ended: Promise<number | null>;
-  /** Resolves with the first match, past or to come; rejects when the program ends before. */
-  waitFor(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /**
+   * Resolves with the first match, past or to come; rejects when the program ends before.
+   * @param from how many characters of the output are passed over.
+   */
+  waitFor(pattern: RegExp, timeoutMs?: number, from?: number): Promise<RegExpExecArray>;
   /** Ends it as Ctrl-C does. @returns its exit code. */
   interrupt(): Promise<number | null>;
   /** Ends it as a crash or a power cut does: it gets to do nothing any more. */
@@ -41,7 +44,7 @@ export function start(
       return output;
     },
     ended,
-    waitFor: (pattern, timeoutMs = PATIENCE_MS) =>
+    waitFor: (pattern, timeoutMs = PATIENCE_MS, from = 0) =>
       new Promise((resolve, reject) => {
         const give = (why: string): void => {
           waiting.delete(check);
@@ -49,7 +52,7 @@ export function start(
           reject(new Error(`${why} ${String(pattern)}; the output was:\n${output}`));
         };
         const check = (): void => {
-          const match = pattern.exec(output);
+          const match = pattern.exec(output.slice(from));
           if (!match) return;
           waiting.delete(check);
           clearTimeout(timer);
