@@ -1,6 +1,7 @@
 /**
- * Tells a flow what became of a msg. A message may outlive the node that got it: a deploy makes the node anew, and then
- * it is the one with the same id that tells. Where there is none any more, the log does.
+ * Tells a flow what became of a msg, and during a deploy when it is over: it may replace the Complete and Catch nodes. A
+ * message may outlive the node that got it: then it is the new one with the same id that tells, or where there is none
+ * any more, the log.
  */
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import type { Estate } from './estate.js';
@@ -48,8 +49,10 @@ export class Teller {
 
   /** @param error why it was not delivered, if it was not. */
   tell(msg: NodeMessage, done: Done, error?: Error): void {
-    if (this.#isClosed) this.#lives.afterDeploy(() => this.#pass(msg, error));
-    else done(error);
+    this.#lives.afterDeploy(() => {
+      if (this.#isClosed) this.#pass(msg, error);
+      else done(error);
+    });
   }
 
   /** The runtime takes no word of a closed node, so the next life gets the msg once more. */

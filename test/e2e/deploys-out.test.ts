@@ -123,6 +123,25 @@ describe('messages to the gateway', function () {
     assert.equal(stats?.delivered, 5);
   });
 
+  it('complete in the new Complete node when a deploy replaces only that', async () => {
+    gateway = await new ProbedGateway('tcp', port).listen();
+    const flows = (name: string): FlowNode[] =>
+      flow().map((node) => {
+        if (node === COMPLETE) return { ...node, name };
+        return node === OUT ? { ...node, delivery: 'sent' } : node;
+      });
+    await red.deploy([...flows('old'), { ...slow(), id: 'slower' }]);
+    await red.status('out', '^connected$');
+    await red.forget();
+    const deployed = red.deploy(flows('new'), 'nodes');
+    await red.log(/Stopping modified nodes/);
+    await red.receive('out', ...payloads(numbered(5)));
+    await gateway.until(({ received }) => received.length === 5); // and with that they are done
+    await red.closeSlow();
+    await deployed;
+    assert.deepEqual(await red.texts('completed', 5), numbered(5));
+  });
+
   it('each get one outcome under ten full deploys, over one session, which loses and doubles none', async () => {
     gateway = await new ProbedGateway('tcp', port).listen();
     const line = await startSlowLine(gateway.port, 60);

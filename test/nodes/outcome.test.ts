@@ -85,6 +85,16 @@ describe('what became of a msg', () => {
       assert.deepEqual(world.inputs, []);
     });
 
+    it(`waits for the end of a deploy that replaces others, by its own node then (${what})`, () => {
+      const world = new World();
+      const { teller, done } = world.make('first');
+      world.deploy(
+        () => teller.tell({}, done, error),
+        () => assert.deepEqual(world.told, []),
+      );
+      assert.deepEqual(world.told, [`first: ${word}`]);
+    });
+
     it(`waits for the end of the deploy (${what})`, () => {
       const world = new World();
       const { teller, done } = world.make('first');

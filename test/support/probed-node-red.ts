@@ -155,7 +155,9 @@ export class ProbedNodeRed {
     count = 0,
     match: Record<string, string> = {},
   ): Promise<Kinds[Kind][]> {
-    return (await this.#ask('seen', { kind, id, count, match })) as Kinds[Kind][];
+    const found = (await this.#ask('seen', { kind, id, count, match })) as Kinds[Kind][];
+    if (found.length >= count) return found;
+    throw new Error(`only ${found.length} of ${count} (${kind} ${id}): ${JSON.stringify(found.slice(-20))}`);
   }
 
   /** The texts of what a sink has got, as soon as there are so many. */
