@@ -111,7 +111,7 @@ describe('usmp out in Node-RED', function () {
     },
     'waiting for the next try': async () => {
       const port = await freePort();
-      await red.deploy(flow(port, { retryMin: '30' }));
+      await red.deploy(flow(port, { retryMin: '30', retryMax: '60' }));
       await red.status('out', '^connection refused, next try');
       return async () => {
         await gateway.server.close();

@@ -103,7 +103,7 @@ describe('what people see of a gateway in Node-RED', function () {
       { credentials: { psk: '${NONE_SUCH}' } },
       'PSK: the environment variable NONE_SUCH is not set',
     ],
-    ['a port that is none', { port: 'none' }, 'Port: needs a number'],
+    ['a port that is none', { port: 'none' }, 'Port: needs a whole number from 1 to 65535'],
     ['a gateway that is disabled', { d: true }, 'gateway is disabled'],
   ];
   for (const [what, config, text] of unusable) {
