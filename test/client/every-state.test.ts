@@ -366,12 +366,14 @@ for (const protocol of PROTOCOLS) {
         it(`settles ${method}`, async () => {
           const w = world(protocol, USMPConnection, gatewayPsk);
           await enter(w);
+          const before = make(() => w.it.send('waits or is under way'));
           const made = make(() => call(w));
           await w.clock.advance(LONG);
           if (!WAITS_FOR_SESSION.has(method)) assertSettled(made, method, words);
           const closed = w.it.close();
           await w.clock.advance(LONG);
           await closed;
+          assertSettled(before, 'a send before it', words);
           assertSettled(made, method, words);
           assert.equal(w.clock.pending, 0);
         });
@@ -401,7 +403,7 @@ for (const protocol of PROTOCOLS) {
           w.it.start();
           await w.clock.advance(1);
           // The outbox is full with the last of these; those before are echoed.
-          for (let i = 0; i < 4; i++) w.it.send('message').catch(() => undefined);
+          const sent = [1, 2, 3, 4].map(() => make(() => w.it.send('message')));
           await w.clock.advance(SECOND);
           w.gateway.cut();
           await w.clock.advance(10 * SECOND);
@@ -411,7 +413,7 @@ for (const protocol of PROTOCOLS) {
           await w.clock.advance(LONG);
           await closed;
           assert.ok(made, `there was no ${event} ${at}`);
-          assertSettled(made, method, /./);
+          for (const each of [made, ...sent]) assertSettled(each, method, /./);
           assert.equal(w.clock.pending, 0);
         });
       }
