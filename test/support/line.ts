@@ -72,12 +72,14 @@ export interface LineOptions {
   readonly serverHooks?: ChannelHooks;
   /** Of the client; the server has ten seconds. */
   readonly handshakeMs?: number;
+  /** One of its own by default. */
+  readonly clock?: FakeClock;
 }
 
 export const NO_ANSWER = new USMPTimeoutError('nothing opened', { code: 'TEST_NOT_OPENED' });
 
 export class Line {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly protocol: Protocol;
   readonly clientEnd: LineEnd;
   readonly serverEnd: LineEnd;
@@ -86,6 +88,7 @@ export class Line {
 
   constructor(options: LineOptions = {}) {
     this.protocol = options.protocol ?? 'tcp';
+    this.clock = options.clock ?? new FakeClock();
     this.clientEnd = new LineEnd(this.protocol);
     this.serverEnd = new LineEnd(this.protocol);
     this.clientEnd.other = this.serverEnd;
