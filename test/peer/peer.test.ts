@@ -316,3 +316,31 @@ for (const transport of TRANSPORTS) {
     });
   });
 }
+
+describe('a connection over tcp that ends during the handshake', () => {
+  const table: { after: string; error: string | undefined; code: string }[] = [
+    ...[undefined, 'ECONNRESET', 'EPIPE'].flatMap((error) => [
+      { after: 'HELLO 0', error, code: 'USMP_CLOSED_BEFORE_CHALLENGE' },
+      { after: 'HELLO_ACK 2', error, code: 'USMP_PSK_REJECTED' },
+    ]),
+    ...['ETIMEDOUT', 'EHOSTUNREACH', 'ENETDOWN'].flatMap((error) => [
+      { after: 'HELLO 0', error, code: 'USMP_LOST' },
+      { after: 'HELLO_ACK 2', error, code: 'USMP_LOST' },
+    ]),
+  ];
+  for (const { after, error, code } of table) {
+    it(`after ${after} with ${error ?? 'no error'} is told as ${code}`, () => {
+      const duo = new Duo({ transport: 'tcp' }).start();
+      duo.until(() => duo.client.sent.at(-1)?.name === after);
+      const cause = error === undefined ? undefined : Object.assign(new Error(error), { code: error });
+      duo.client.peer.transportClosed(cause);
+      duo.collect(duo.client);
+      assert.equal(duo.client.code, code);
+      if (code === 'USMP_LOST') {
+        const { cause: told, fault } = duo.client.ending as USMPError;
+        assert.deepEqual([told, fault], [cause, 'network']);
+      }
+      assertOver(duo.client);
+    });
+  }
+});
