@@ -80,7 +80,7 @@ export class Peer {
   #outbound: Uint8Array[] = [];
   #events: PeerEvent[] = [];
   #nextTicket: Ticket = 1;
-  /** UDP: session frames are taken; otherwise they stay unacknowledged and come again. */
+  /** UDP: messages are taken; otherwise they stay unacknowledged and come again. */
   #receiving = true;
 
   constructor(options: PeerOptions) {
@@ -197,8 +197,8 @@ export class Peer {
   }
 
   /**
-   * Whether what the other side sends is taken. Over UDP session frames stay unacknowledged meanwhile and come again;
-   * over TCP it is the caller that does not read.
+   * Whether the messages of the other side are taken. Over UDP they stay unacknowledged meanwhile and come again; all
+   * else goes on, as nothing overtakes a message there (protocol §4). Over TCP it is the caller that does not read.
    */
   setReceiving(receiving: boolean, now: number): void {
     this.#receiving = receiving;
@@ -341,7 +341,7 @@ export class Peer {
       const frame = decodeFrame(bytes);
       if (link.hasHandled(bytes)) this.#utack(frame);
       else if (state.at === 'handshaking') state.handshaking.receiveDatagram(frame, bytes, now);
-      else if (this.#receiving) this.#frame(frame, now);
+      else if (this.#receiving || !isMessagePart(frame)) this.#frame(frame, now);
     } catch (error) {
       const fault = asUSMPError(error);
       if (state.at === 'handshaking') state.handshaking.suspect(fault, now);
@@ -457,6 +457,9 @@ export class Peer {
     this.#events.push(event);
   }
 }
+
+const isMessagePart = ({ type }: Frame): boolean =>
+  type === FrameType.DATA || type === FrameType.DATA_FRAG;
 
 /** Errors of our own making pass through; anything else is a bug here and must not pass for a peer's fault. */
 function asUSMPError(error: unknown): USMPError {

@@ -27,6 +27,11 @@ interface Party {
   beginning?: Conversation;
 }
 
+export interface UdpListener extends Listener {
+  /** Addresses with which something goes on; the others are forgotten. */
+  readonly parties: number;
+}
+
 /** The plain answer to a HELLO without cookie: UTACK and HELLO_RETRY together, for every repeat again. */
 export function answerPlainHello(hello: Frame, cookie: Uint8Array): Uint8Array[] {
   return [
@@ -40,7 +45,7 @@ export async function listenUdp(
   port: number,
   incoming: Incoming,
   { clock, cookies }: { clock: Clock; cookies: Cookies },
-): Promise<Listener> {
+): Promise<UdpListener> {
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   const parties = new Map<string, Party>();
   let open = true;
@@ -140,6 +145,9 @@ export async function listenUdp(
   });
   return {
     port: socket.address().port,
+    get parties() {
+      return parties.size;
+    },
     close: () =>
       new Promise((resolve) => {
         open = false;

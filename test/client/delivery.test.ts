@@ -107,6 +107,42 @@ for (const protocol of ['tcp', 'udp'] as const) {
       await connection.close();
     });
 
+    it('is waited for by stop, which asks for the receipts at once and takes no longer', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      connection.start();
+      await settle();
+      const outcomes = numbered(10).map((message) => send(message));
+      const asked = clock.now();
+      let stopped: number | undefined;
+      void connection.stop().then(() => (stopped = clock.now()));
+      await clock.advance(0);
+      assert.ok(
+        outcomes.every(({ at, error }) => at === asked && !error),
+        'before its BYE',
+      );
+      assert.deepEqual([stopped, gateway.received.length], [asked, 10]);
+      await connection.close();
+    });
+
+    it('is waited for by stop for a quarter of a second', async () => {
+      const { clock, gateway, connection, send } = world({ protocol });
+      connection.start();
+      await settle();
+      gateway.lost.toClient = true;
+      const outcome = send('a');
+      const stopping = connection.stop();
+      await clock.advance(249);
+      assert.equal(gateway.sessions[0]!.isEstablished, true, 'no BYE yet');
+      await clock.advance(SECOND);
+      await stopping;
+      assert.equal(outcome.times, 0, 'it waits for the next session');
+      gateway.lost.toClient = false;
+      connection.start();
+      await clock.advance(SECOND);
+      assert.deepEqual([outcome.times, outcome.error], [1, undefined]);
+      await connection.close();
+    });
+
     it('costs no PING in mode sent', async () => {
       const { clock, gateway, connection, send } = world({ protocol });
       connection.start();
@@ -166,8 +202,9 @@ for (const protocol of ['tcp', 'udp'] as const) {
       await clock.advance(185 * SECOND);
       assert.equal(gateway.rekeys, 3);
       assert.equal(gateway.dials.length, 1);
+      await Promise.all([connection.stop(), clock.advance(SECOND)]);
+      assert.equal(clock.pending, 0, 'no timer goes on without a session');
       await connection.close();
-      assert.equal(clock.pending, 0);
     });
   });
 }

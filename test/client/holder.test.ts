@@ -1,80 +1,118 @@
 import assert from 'node:assert/strict';
 import { Holder } from '../../src/client/holder.js';
 
-interface World {
-  readonly holder: Holder<number>;
-  readonly given: number[];
-  readonly room: boolean[];
-}
-
-/** @param takes whether somebody takes what is given. */
-function world(takes = true): World {
+function world(takes = true) {
   const given: number[] = [];
-  const room: boolean[] = [];
-  const give = (item: number): boolean => {
-    given.push(item);
-    return takes;
+  const told: string[] = [];
+  const hooks: { onGive(item: number): void } = { onGive: () => undefined };
+  const holder = new Holder<number>({
+    give(item) {
+      given.push(item);
+      hooks.onGive(item);
+      return takes;
+    },
+    onRoom: (room) => told.push(room ? 'room' : 'full'),
+  });
+  const put = (from: number, to: number): void => {
+    for (let item = from; item <= to; item++) holder.put(item);
   };
-  return { holder: new Holder({ give, onRoom: (each) => room.push(each) }), given, room };
+  return { holder, given, told, hooks, put };
 }
 
-const numbers = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i);
-
-describe('messages on their way to whoever takes them', () => {
-  it('are handed out at once, and counted as unclaimed when nobody takes them', () => {
+describe('a holder of messages', () => {
+  it('gives them at once, and counts those that nobody took', () => {
     for (const takes of [true, false]) {
-      const { holder, given } = world(takes);
-      for (const each of numbers(3)) holder.put(each);
-      assert.deepEqual(given, numbers(3));
+      const { holder, given, told, put } = world(takes);
+      put(1, 3);
+      assert.deepEqual([given, told], [[1, 2, 3], []]);
       assert.deepEqual([holder.received, holder.unclaimed], [3, takes ? 0 : 3]);
     }
   });
 
-  it('wait on hold, up to a limit, and are handed out in order', () => {
-    const { holder, given, room } = world();
+  it('keeps them on hold, and gives them in order when it is released', () => {
+    const { holder, given, put } = world(false);
     holder.hold();
-    for (const each of numbers(255)) holder.put(each);
-    assert.equal(room.length, 0);
-    for (const each of [255, 256]) holder.put(each); // the second one was on its way
-    assert.equal(room.at(-1), false);
-    assert.deepEqual(given, []);
+    put(1, 3);
+    assert.deepEqual([given, holder.received, holder.unclaimed], [[], 3, 0]);
     holder.release();
-    assert.equal(room.at(-1), true);
-    holder.put(257);
-    assert.deepEqual(given, numbers(258));
+    put(4, 4);
+    assert.deepEqual([given, holder.received, holder.unclaimed], [[1, 2, 3, 4], 4, 4]);
   });
 
-  it('stay in order when whoever gets one puts the rest on hold, and more come', () => {
-    const given: number[] = [];
-    const holder = new Holder<number>({
-      give: (item) => {
-        given.push(item);
-        if (item === 1) holder.hold();
-        return true;
-      },
-      onRoom: () => undefined,
-    });
+  it('asks for no more from 256 on, and for more when it is released', () => {
+    const { holder, told, put, given } = world();
     holder.hold();
-    for (const each of numbers(3)) holder.put(each);
+    put(1, 255);
+    assert.equal(told.length, 0);
+    put(256, 256);
+    assert.deepEqual(told, ['full']);
+    put(257, 257); // was under way
     holder.release();
-    holder.put(3);
-    assert.deepEqual(given, [0, 1]);
-    holder.release();
-    assert.deepEqual(given, numbers(4));
+    assert.equal(told.at(-1), 'room');
+    assert.equal(given.length, 257);
   });
 
-  for (const isOnHold of [true, false]) {
-    it(`go to an heir that is ${isOnHold ? '' : 'not '}on hold, before what it gets itself`, () => {
-      const [old, heir] = [world(), world()];
-      old.holder.hold();
-      if (isOnHold) heir.holder.hold();
-      for (const each of numbers(300)) old.holder.put(each);
-      old.holder.handOver(heir.holder);
-      heir.holder.put(300);
-      if (isOnHold) heir.holder.release();
-      heir.holder.put(301);
-      assert.deepEqual([old.given, heir.given], [[], numbers(302)]);
-      assert.notEqual(heir.room.at(-1), false);
-    });
+  it('may be put on hold again by whoever is given one', () => {
+    const { holder, given, told, hooks, put } = world();
+    holder.hold();
+    put(1, 300);
+    hooks.onGive = (item) => {
+      if (item === 10) holder.hold();
+    };
+    holder.release();
+    assert.deepEqual(
+      [given.length, told.filter((each) => each === 'room')],
+      [10, []],
+      'there is no room yet',
+    );
+    put(301, 301);
+    assert.equal(given.length, 10, 'and nothing overtakes what waits');
+    holder.release();
+    assert.deepEqual(given.slice(-2), [300, 301]);
+    assert.equal(told.at(-1), 'room');
+  });
+
+  it('keeps the order when one comes while it is giving', () => {
+    const { holder, given, hooks, put } = world();
+    holder.hold();
+    put(1, 3);
+    hooks.onGive = (item) => {
+      if (item === 1) holder.put(4);
+    };
+    holder.release();
+    assert.deepEqual(given, [1, 2, 3, 4]);
+  });
+});
+
+describe('a holder that takes over from another', () => {
+  function handedOver(isOnHold: boolean) {
+    const old = world();
+    old.holder.hold();
+    old.put(1, 300);
+    const heir = world();
+    heir.holder.hold();
+    heir.put(301, 302);
+    if (!isOnHold) heir.holder.release();
+    heir.given.length = 0;
+    heir.told.length = 0;
+    old.holder.handOver(heir.holder);
+    return { old, heir };
   }
+
+  it('on hold has them wait before its own, within its bounds', () => {
+    const { old, heir } = handedOver(true);
+    assert.deepEqual([heir.given, heir.told], [[], ['full']]);
+    heir.holder.release();
+    assert.equal(heir.given.length, 302);
+    assert.deepEqual([heir.given[0], heir.given.at(-1)], [1, 302]);
+    old.holder.release();
+    assert.deepEqual(old.given, [], 'they are given once');
+  });
+
+  it('not on hold gives them at once, so that what comes after them is given, too', () => {
+    const { heir } = handedOver(false);
+    assert.equal(heir.given.length, 300);
+    heir.put(303, 303);
+    assert.equal(heir.given.at(-1), 303);
+  });
 });

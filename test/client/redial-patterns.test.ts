@@ -5,6 +5,7 @@ import type { ConnectionOptions } from '../../src/client/connection-options.js';
 import type { USMPError } from '../../src/errors.js';
 import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
 import { FakeClock } from '../support/clock.js';
+import { losing } from '../support/path.js';
 import { seededRandom } from '../support/random.js';
 import { PSK, type Reference } from '../support/reference.js';
 import { Way } from '../support/reference-way.js';
@@ -66,6 +67,23 @@ for (const protocol of PROTOCOLS) {
         await close();
       });
     }
+  });
+
+  describe(`a session over ${protocol} in which no PONG is waited for`, () => {
+    it('is told as never proven all the same, within 10 s, and is not left open', async () => {
+      const { clock, way, gateway, connect, close } = patterns(protocol);
+      way.path = losing(({ from, name }) => from === 'server' && name.startsWith('PONG'));
+      const { connection, codes } = connect({ keepalive: 0, pongTimeout: 0, retryJitter: 0 });
+      const connected = assert.rejects(connection.connect(), { code: 'USMP_NEVER_PROVEN' });
+      await clock.advance(9_900);
+      assert.equal(connection.state.at, 'handshaking');
+      await clock.advance(SECOND);
+      await connected;
+      assert.deepEqual(codes(), ['USMP_NEVER_PROVEN']);
+      await clock.advance(SECOND);
+      assert.equal(gateway.session.party.state, 'ended');
+      await close();
+    });
   });
 
   describe(`two clients of one device id over ${protocol}`, () => {

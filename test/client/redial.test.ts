@@ -4,9 +4,10 @@ import type { ClientEnvironment } from '../../src/client/options.js';
 import { Redial, type ConnectionState } from '../../src/client/redial.js';
 import { USMPClient } from '../../src/client/usmp-client.js';
 import { systemRandom } from '../../src/crypto/random.js';
-import type { Dial, TransportHandlers } from '../../src/link/transport.js';
+import type { TransportHandlers } from '../../src/link/transport.js';
 import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
 import { FakeClock } from '../support/clock.js';
+import { lingering } from '../support/lingering.js';
 import { MemoryGateway, PSK } from '../support/memory-gateway.js';
 import { losing, pass } from '../support/path.js';
 import { PSK as REFERENCE_PSK } from '../support/reference.js';
@@ -48,36 +49,6 @@ function world(
   };
   return { clock, gateway, client, redial, hooks, states, path, isDown };
 }
-
-/** Transports that take all the time they have to close. */
-const lingering = ({ dial, clock, random }: ClientEnvironment): ClientEnvironment => {
-  const slow =
-    (inner: Dial): Dial =>
-    (target, handlers) => {
-      let isHeld = false;
-      let ended: (() => void) | undefined;
-      const held: TransportHandlers = {
-        ...handlers,
-        closed(error) {
-          ended = () => handlers.closed(error);
-          if (!isHeld) ended();
-        },
-      };
-      const transport = inner(target, held);
-      return {
-        ...transport,
-        close(withinMs) {
-          isHeld = true;
-          transport.close(withinMs);
-          clock.setTimer(withinMs, () => {
-            isHeld = false;
-            ended?.();
-          });
-        },
-      };
-    };
-  return { clock, random, dial: { tcp: slow(dial.tcp), udp: slow(dial.udp) } };
-};
 
 /** The same with the stand-in for the reference as the gateway, 20 ms away. */
 function worldOf(

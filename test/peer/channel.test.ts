@@ -3,7 +3,7 @@ import { Secret } from '../../src/crypto/secret.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import type { ChannelHooks } from '../../src/peer/channel.js';
 import { settle } from '../support/clock.js';
-import { Line, NO_ANSWER, stateOf } from '../support/line.js';
+import { Line, NO_ANSWER, NO_NAME, stateOf } from '../support/line.js';
 import { TRANSPORTS } from '../support/sessions.js';
 import { PSK } from '../support/wire-tap.js';
 
@@ -150,6 +150,26 @@ for (const protocol of TRANSPORTS) {
       await line.clock.advance(1);
       await assert.rejects(client.established, NO_ANSWER);
       assert.equal(await client.closed, NO_ANSWER);
+    });
+
+    it('does not give up on a transport that has opened while the process was busy', async () => {
+      const line = new Line({ protocol });
+      line.clock.work(10_000);
+      setImmediate(() => line.open());
+      await line.clock.advance(0);
+      await line.client.established;
+      await Promise.all([line.client.close(100), line.server.close(100), line.clock.advance(1_000)]);
+      assert.equal(line.clock.pending, 0);
+    });
+
+    it('says of a transport that does not open whether its name was still being looked up', async () => {
+      for (const isResolving of [true, false]) {
+        const line = new Line({ protocol });
+        line.server.start();
+        line.clientEnd.isResolving = isResolving;
+        await line.clock.advance(3_000);
+        assert.equal(await line.client.closed, isResolving ? NO_NAME : NO_ANSWER);
+      }
     });
 
     it('gives up when the handshake takes too long, and releases the transport', async () => {

@@ -192,6 +192,30 @@ describe('a UDP peer that takes nothing in', () => {
     assert.equal(duo.server.count('sent'), 5);
   });
 
+  it('answers PINGs, takes PONGs and hears BYE', () => {
+    const duo = new Duo({ transport: 'udp' }).establish();
+    duo.server.setReceiving(false);
+    duo.client.ping();
+    duo.server.ping();
+    duo.run(200);
+    assert.deepEqual([duo.client.count('pong'), duo.server.count('pong')], [1, 1]);
+    duo.client.send('is not taken');
+    duo.client.close(300);
+    duo.run(400);
+    assert.deepEqual([duo.server.texts, duo.server.code], [[], 'USMP_BYE']);
+  });
+
+  it('keeps its session, whose sign of life goes on', () => {
+    const duo = new Duo({
+      transport: 'udp',
+      clientTimes: { keepaliveMs: 30_000, pongTimeoutMs: 10_000 },
+      serverTimes: { sessionTimeoutMs: 60_000 },
+    }).establish();
+    duo.client.setReceiving(false);
+    duo.run(600_000);
+    assert.ok(duo.ends.every(({ peer }) => peer.state === 'established'));
+  });
+
   it('stops and goes on in the middle of a long message', () => {
     const duo = new Duo({ transport: 'udp' }).establish();
     const message = Buffer.from(seeded(3).bytes(1808));

@@ -77,23 +77,23 @@ for (const protocol of PROTOCOLS) {
     it('is not deceived by a message that was under way when the PING left', async () => {
       const clock = new FakeClock();
       const server = await loopback.serve({ protocol });
+      const relay = await new HoldingRelay().open(loopback, protocol, server.port!);
       const { client, session } = await loopback.pair(
         server,
-        { protocol, keepalive: 8, pongTimeout: 2 },
+        { protocol, port: relay.port, keepalive: 8, pongTimeout: 2 },
         { ...systemEnvironment, clock },
       );
-      const pinging = client.ping();
-      await pinging;
+      await client.ping();
+      await session.ping(); // now nothing of the server's waits for a UTACK
       const closed = once(client, 'close') as Promise<[USMPError]>;
-      session.pause(); // it takes nothing in any more, and goes on sending
+      relay.hold('client');
       await clock.advance(8_000);
-      const sent = session.send('under way');
+      session.send('under way').catch(() => undefined);
       assert.equal((await client.recv()).toString(), 'under way');
       await clock.advance(1_999);
       assert.equal(client.connected, true);
       await clock.advance(1);
       assert.equal((await closed)[0].code, 'USMP_DEAD');
-      await sent.catch(() => undefined);
     });
   });
 }

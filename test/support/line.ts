@@ -21,12 +21,14 @@ export class LineEnd {
   /** What is written is lost. */
   lost = false;
   written = 0;
+  isResolving = false;
   readonly #held: Uint8Array[] = [];
 
   constructor(readonly protocol: Protocol) {}
 
   readonly open = (handlers: TransportHandlers): Transport => {
     this.handlers = handlers;
+    const isResolving = (): boolean => this.isResolving;
     return {
       write: (bytes) => {
         const copy = Uint8Array.from(bytes);
@@ -37,6 +39,9 @@ export class LineEnd {
       pause: () => (this.paused = true),
       resume: () => this.#resume(),
       close: () => this.break(),
+      get isResolving() {
+        return isResolving();
+      },
     };
   };
 
@@ -72,12 +77,15 @@ export interface LineOptions {
   readonly serverHooks?: ChannelHooks;
   /** Of the client; the server has ten seconds. */
   readonly handshakeMs?: number;
+  /** One of its own by default. */
+  readonly clock?: FakeClock;
 }
 
+export const NO_NAME = new USMPTimeoutError('no address', { code: 'TEST_NO_NAME' });
 export const NO_ANSWER = new USMPTimeoutError('nothing opened', { code: 'TEST_NOT_OPENED' });
 
 export class Line {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly protocol: Protocol;
   readonly clientEnd: LineEnd;
   readonly serverEnd: LineEnd;
@@ -86,6 +94,7 @@ export class Line {
 
   constructor(options: LineOptions = {}) {
     this.protocol = options.protocol ?? 'tcp';
+    this.clock = options.clock ?? new FakeClock();
     this.clientEnd = new LineEnd(this.protocol);
     this.serverEnd = new LineEnd(this.protocol);
     this.clientEnd.other = this.serverEnd;
@@ -101,8 +110,10 @@ export class Line {
     const common: Pick<ChannelOptions, 'clock' | 'connectTimeoutMs' | 'explain'> = {
       clock: this.clock,
       connectTimeoutMs: 3_000,
-      explain: (error) =>
-        error ? new ConnectionClosedError(error.message, { code: `TEST_${error.code}` }) : NO_ANSWER,
+      explain: (error, isResolving) => {
+        if (error) return new ConnectionClosedError(error.message, { code: `TEST_${error.code}` });
+        return isResolving ? NO_NAME : NO_ANSWER;
+      },
     };
     this.server = new Channel({
       ...common,

@@ -221,6 +221,23 @@ export class Duo {
     return this.run(2 * LATENCY_MS);
   }
 
+  /** Lets so many messages pass each way, and forgets them: what comes now is behind so many frames. */
+  seasoned(frames: number): this {
+    if (frames === 0) return this;
+    const { path } = this;
+    this.path = pass;
+    for (let sent = 0; sent < frames; sent += 50) {
+      const part = Math.min(50, frames - sent);
+      for (const end of this.ends) for (let i = 0; i < part; i++) end.send('before');
+      this.until(() => this.ends.every((end) => end.count('sent') === sent + part));
+      this.run(2 * LATENCY_MS);
+    }
+    this.path = path;
+    for (const { events, sent } of this.ends) events.length = sent.length = 0;
+    this.wire.length = 0;
+    return this;
+  }
+
   /** Lets this much time pass. */
   run(ms: number): this {
     const end = this.now + ms;
