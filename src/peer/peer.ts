@@ -458,8 +458,7 @@ export class Peer {
   }
 }
 
-const isMessagePart = ({ type }: Frame): boolean =>
-  type === FrameType.DATA || type === FrameType.DATA_FRAG;
+const isMessagePart = ({ type }: Frame): boolean => type === FrameType.DATA || type === FrameType.DATA_FRAG;
 
 /** Errors of our own making pass through; anything else is a bug here and must not pass for a peer's fault. */
 function asUSMPError(error: unknown): USMPError {

@@ -157,7 +157,7 @@ inEachVersion('the dialogs', (version) => {
         { typed: HEX_KEY, format: 'text', looks: /looks like hex digits[^]* 64 bytes/, other: 'hex' },
         { typed: HEX_KEY, format: 'base64', looks: /looks like hex digits[^]* 48 bytes/, other: 'hex' },
         { typed: BASE64_KEY, format: 'text', looks: /looks like Base64[^]* 44 bytes/, other: 'base64' },
-        { typed: BASE64_KEY, format: 'hex', looks: /not pairs of hex digits/, other: 'base64' },
+        { typed: BASE64_KEY, format: 'hex', looks: /PSK: needs pairs of hex digits/, other: 'base64' },
       ];
       for (const { typed, format, looks, other } of table) {
         await editor.clientField('pskFormat').selectOption(format);
@@ -187,7 +187,7 @@ inEachVersion('the dialogs', (version) => {
       await button('Test connection').click();
       await result(/^Connected/);
       await editor.fillClient('psk', 'hex:these are words');
-      assert.match(await note(), /not pairs of hex digits/);
+      assert.match(await note(), /PSK: needs pairs of hex digits/);
       assert.ok(await editor.isRefused('psk'));
     });
 

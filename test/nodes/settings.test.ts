@@ -52,8 +52,13 @@ describe('usmp-client', () => {
 
   const bad: [string, object, string, string][] = [
     ['a short PSK', {}, 'short', 'The PSK has 5 bytes; at least 16 are needed.'],
-    ['a PSK that is not hex', { pskFormat: 'hex' }, PSK, 'These are not pairs of hex digits (0-9, a-f).'],
-    ['a PSK that is not base64', { pskFormat: 'base64' }, PSK, 'This is not Base64 text.'],
+    [
+      'a PSK that is not hex',
+      { pskFormat: 'hex' },
+      PSK,
+      'PSK: needs pairs of hex digits (0-9, a-f) in this format',
+    ],
+    ['a PSK that is not base64', { pskFormat: 'base64' }, PSK, 'PSK: needs Base64 text in this format'],
     ['a bad keep-alive', { keepalive: '-1' }, PSK, 'Keep-alive: needs a number from 0 to 86400'],
     ['no PSK', {}, '', 'A PSK is needed: type the one that the gateway has, or generate one.'],
     [

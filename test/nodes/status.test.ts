@@ -1,13 +1,8 @@
 /** What stands under a node. */
 import assert from 'node:assert/strict';
+import { readNumber } from '../../nodes/shared/rules.js';
 import { statusOf, stoppedStatus, unusableStatus } from '../../nodes/shared/status.js';
-import {
-  ArgumentError,
-  ConnectionClosedError,
-  parsePsk,
-  type ConnectionState,
-  type USMPError,
-} from '../../src/index.js';
+import { ConnectionClosedError, parsePsk, type ConnectionState, type USMPError } from '../../src/index.js';
 import { textsOf } from '../support/texts.js';
 
 const english = textsOf('en-US');
@@ -61,8 +56,12 @@ describe('the status under a node', () => {
   };
   const unusable: [string, USMPError, string][] = [
     ['a PSK that is missing', errorOf(() => parsePsk('', 'text')), 'no PSK set'],
-    ['a PSK that is no Base64', errorOf(() => parsePsk('*', 'base64')), 'This is not Base64 text.'],
-    ['a port', new ArgumentError('port', '', { kind: 'numeric' }), 'Port: needs a number'],
+    [
+      'a PSK that is no Base64',
+      errorOf(() => parsePsk('*', 'base64')),
+      'PSK: needs Base64 text in this format',
+    ],
+    ['a port', errorOf(() => readNumber('port', '70000')), 'Port: needs a whole number from 1 to 65535'],
   ];
   for (const [what, error, text] of unusable) {
     it(`tells in a few words of settings that are not usable: ${what}`, () => {
