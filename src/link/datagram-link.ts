@@ -1,5 +1,6 @@
 /** Stop-and-wait over datagrams (protocol §4): the one frame under way, its repeats, and when it counts as lost. */
 import { sameBytes } from '../wire/bytes.js';
+import { isSealed, type FrameType } from '../wire/constants.js';
 import type { Utack } from '../wire/utack.js';
 import { RoundTrip } from './rtt.js';
 
@@ -9,7 +10,7 @@ const PATIENCE_MS = 10_000;
 
 export interface Outgoing {
   readonly bytes: Uint8Array;
-  readonly type: number;
+  readonly type: FrameType;
   readonly seq: number;
   /** Whether this UTACK, which names type and seq, ends the repeats. */
   acknowledgedBy(utack: Utack): boolean;
@@ -30,12 +31,18 @@ interface UnderWay {
 
 export class DatagramLink {
   readonly #roundTrip: RoundTrip;
+  readonly #handshakeTimeoutMs: number;
   #underWay: UnderWay | undefined;
   /** Handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
   readonly #handled: Uint8Array[] = [];
 
-  constructor(options: { initialTimeoutMs: number }) {
+  /**
+   * @param options.initialTimeoutMs before the first repeat, as long as no round trip was measured.
+   * @param options.handshakeTimeoutMs before each repeat of a frame of the handshake, at least.
+   */
+  constructor(options: { initialTimeoutMs: number; handshakeTimeoutMs?: number }) {
     this.#roundTrip = new RoundTrip(options.initialTimeoutMs);
+    this.#handshakeTimeoutMs = options.handshakeTimeoutMs ?? 0;
   }
 
   get busy(): boolean {
@@ -58,7 +65,7 @@ export class DatagramLink {
 
   /** Takes over the repeats of a frame that the caller sends now, in place of any other. */
   sent(frame: Outgoing, now: number): void {
-    this.#underWay = { frame, firstAt: now, sends: 1, repeatAt: now + this.#roundTrip.timeoutAfter(1) };
+    this.#underWay = { frame, firstAt: now, sends: 1, repeatAt: now + this.#timeoutAfter(1, frame) };
   }
 
   /** @returns whether the UTACK ended the repeats of the frame under way. */
@@ -99,7 +106,12 @@ export class DatagramLink {
       return 'lost';
     }
     underWay.sends += 1;
-    underWay.repeatAt = now + this.#roundTrip.timeoutAfter(underWay.sends);
+    underWay.repeatAt = now + this.#timeoutAfter(underWay.sends, underWay.frame);
     return underWay.frame.bytes;
+  }
+
+  #timeoutAfter(sends: number, { type }: Outgoing): number {
+    const timeoutMs = this.#roundTrip.timeoutAfter(sends);
+    return isSealed(type) ? timeoutMs : Math.max(timeoutMs, this.#handshakeTimeoutMs);
   }
 }

@@ -60,9 +60,11 @@ type State =
   | { readonly at: 'closing'; readonly running: Running; readonly deadline: number }
   | { readonly at: 'closed' };
 
-/** First repeat timeouts (protocol §4.2; towards a device §7.3). */
-const CLIENT_REPEAT_MS = 500;
-const SERVER_REPEAT_MS = 200;
+/** Repeat timeouts before a round trip was measured (protocol §4.2); towards a device §7.3, and in its handshake §7.6. */
+const REPEATS = {
+  client: { initialTimeoutMs: 500 },
+  server: { initialTimeoutMs: 200, handshakeTimeoutMs: 1_000 },
+} as const;
 
 /** Whether the other side has ended the connection, by what the system says. A network that fails shows in another way. */
 export const isClosedByPeer = (cause: NodeJS.ErrnoException | undefined): boolean =>
@@ -86,10 +88,7 @@ export class Peer {
   constructor(options: PeerOptions) {
     this.#options = options;
     this.#handshake = options.handshake;
-    if (options.transport === 'udp') {
-      const initialTimeoutMs = options.handshake.role === 'client' ? CLIENT_REPEAT_MS : SERVER_REPEAT_MS;
-      this.#link = new DatagramLink({ initialTimeoutMs });
-    }
+    if (options.transport === 'udp') this.#link = new DatagramLink(REPEATS[options.handshake.role]);
   }
 
   get state(): State['at'] {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { FrameType } from '../../src/wire/constants.js';
 import { DatagramLink, type Outgoing } from '../../src/link/datagram-link.js';
 
 const BYTES = Uint8Array.of(1, 2, 3);
@@ -40,6 +41,14 @@ describe('DatagramLink', () => {
     assert.equal(link.tick(1500), BYTES);
     assert.equal(link.tick(1500), undefined);
     assert.equal(link.deadline, 2500);
+  });
+
+  it('waits for 1 s at least before it repeats a frame of the handshake, where it is told so (protocol §7.6)', () => {
+    const link = new DatagramLink({ initialTimeoutMs: 200, handshakeTimeoutMs: 1000 });
+    link.sent(outgoing({ type: FrameType.CHALLENGE, seq: 0 }), 0);
+    assert.deepEqual(runOut(link).repeats.slice(0, 4), [1000, 2000, 3000, 4000]);
+    link.sent(outgoing({ type: FrameType.DATA }), 0);
+    assert.equal(link.deadline, 200);
   });
 
   const schedules = [
