@@ -40,6 +40,10 @@ export function checkHost(field: string, value: unknown): string {
   return objection ? refuse(objection.kind, show(value)) : host;
 }
 
+/** Host and port as a URL has them: an IPv6 address in brackets (RFC 3986 §3.2.2). */
+export const hostAndPort = (host: string, port: number | string): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 export function checkPort(field: string, value: unknown, lowest = 1): number {
   return checkInteger(field, value, lowest, MAX_PORT);
 }

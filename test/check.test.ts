@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { runInNewContext } from 'node:vm';
-import { isBytes, toBytes } from '../src/check.js';
+import { hostAndPort, isBytes, toBytes } from '../src/check.js';
 import { ascii, hex } from './support/hex.js';
 
 /** What a `vm` context, where a Function node runs, makes of an expression. */
@@ -24,6 +24,19 @@ describe('isBytes', () => {
   for (const [what, value, expected] of cases) {
     it(`says ${expected ? 'yes' : 'no'} to ${what}`, () => {
       assert.equal(isBytes(value), expected);
+    });
+  }
+});
+
+describe('hostAndPort', () => {
+  for (const [host, text] of [
+    ['gw.local', 'gw.local:9000'],
+    ['127.0.0.1', '127.0.0.1:9000'],
+    ['::1', '[::1]:9000'],
+    ['fe80::1%eth0', '[fe80::1%eth0]:9000'],
+  ] as const) {
+    it(`is ${text} for the host ${host}`, () => {
+      assert.equal(hostAndPort(host, 9000), text);
     });
   }
 });

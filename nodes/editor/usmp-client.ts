@@ -1,6 +1,7 @@
 /** The config node `usmp-client` in the editor. */
 import { prepareDialog } from './client-dialog.js';
 import { checkedFormat, checkedLongestWait, checkedPsk, closed } from './client-form.js';
+import { hostAndPort } from '../shared/rules.js';
 import { checked } from './form.js';
 import { watchStoredPsks } from './stored-psks.js';
 import { checkedStore, watchStores } from './stores.js';
@@ -45,8 +46,8 @@ RED.nodes.registerType<UsmpClient>('usmp-client', {
     const { name, host, protocol = 'tcp', port = '' } = this;
     if (name) return name;
     if (!host) return 'usmp-client';
-    const address = host.includes(':') ? `[${host.replace(/^\[|\]$/g, '')}]` : host;
-    return `${protocol}://${address}:${port === '' ? '9000' : port}`;
+    const address = hostAndPort(host.replace(/^\[|\]$/g, ''), port === '' ? '9000' : port);
+    return `${protocol}://${address}`;
   },
   oneditprepare() {
     prepareDialog(this);

@@ -12,7 +12,8 @@ import {
 import { Outages, queueFull, type SessionEvent } from './events.js';
 import { explain } from './explain.js';
 import { Keeper, type Context } from './keeper.js';
-import { gatewayUrl, say, type Translate, type Words } from './text.js';
+import { hostAndPort } from './rules.js';
+import { say, type Translate, type Words } from './text.js';
 
 /** The life that the node is in. */
 export interface Life {
@@ -182,7 +183,7 @@ export class Estate {
 
   get #name(): string {
     const { protocol, host, port } = this.#connection.client;
-    return gatewayUrl(protocol, host, port);
+    return `${protocol}://${hostAndPort(host, port)}`;
   }
 
   /** Each reason once: a gateway that is away for a week must not fill the log. */

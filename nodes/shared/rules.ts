@@ -8,6 +8,7 @@ import { PSK_FORMATS } from '../../src/crypto/psk.js';
 import { ArgumentError } from '../../src/errors.js';
 import { formatDeviceId } from '../../src/wire/device-id.js';
 
+export { hostAndPort } from '../../src/check.js';
 export { pskHint } from '../../src/crypto/psk.js';
 
 /** A field as Node-RED hands it over: text, unless somebody wrote the flow by hand. */

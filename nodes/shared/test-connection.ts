@@ -51,8 +51,10 @@ export interface Failure extends Tried {
 
 export type Report = Success | Failure;
 
-/** Seconds for the connection and for the handshake, at most: somebody sits and waits. */
-const LONGEST_SECONDS = 5;
+/** Seconds for the connection, at most: somebody sits and waits. */
+const CONNECT_SECONDS = 5;
+/** Seconds for the handshake, at most. Over UDP it takes 5 s of silence to tell that a PSK was rejected. */
+const HANDSHAKE_SECONDS = { tcp: 5, udp: 8 } as const;
 /** Seconds for the answer to the PING. */
 const PONG_SECONDS = 3;
 /** The whole test ends within 12 s; saying BYE takes 0.8 s of them. */
@@ -109,14 +111,14 @@ function clientFor(
   const client = new USMPClient({
     ...settings,
     psk,
-    connectTimeout: capped(settings.connectTimeout),
-    handshakeTimeout: capped(settings.handshakeTimeout),
+    connectTimeout: capped(CONNECT_SECONDS, settings.connectTimeout),
+    handshakeTimeout: capped(HANDSHAKE_SECONDS[settings.protocol ?? 'tcp'], settings.handshakeTimeout),
     pongTimeout: PONG_SECONDS,
   });
   return { client, hint };
 }
 
-const capped = (seconds = LONGEST_SECONDS): number => Math.min(seconds, LONGEST_SECONDS);
+const capped = (longest: number, seconds = longest): number => Math.min(seconds, longest);
 
 // ---- the attempt ----
 

@@ -21,11 +21,6 @@ export function translator(RED: NodeAPI): Translate {
   return (key, values) => RED._(`${CATALOGUE}.${key}`, values);
 }
 
-/** A gateway as log lines name it, such as `tcp://gw.local:9000`. */
-export function gatewayUrl(protocol: string, host: string, port: number): string {
-  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
 export function say(t: Translate, { key, values, label }: Words): string {
   return t(key, { ...values, ...(label !== undefined && { label: t(`label.${label}`) }) });
 }

@@ -1,4 +1,5 @@
 /** Why no connection to a gateway could be opened, in words and with a code. */
+import { hostAndPort } from '../check.js';
 import { ConnectionClosedError, USMPTimeoutError, type USMPError } from '../errors.js';
 import { isClosedByPeer, type Protocol } from '../peer/peer.js';
 
@@ -41,7 +42,7 @@ export function explainConnectFailure(
   error: NodeJS.ErrnoException | undefined,
   isResolving: boolean,
 ): USMPError {
-  const where = `${host}:${port} (${protocol.toUpperCase()})`;
+  const where = `${hostAndPort(host, port)} (${protocol.toUpperCase()})`;
   if (!error && isResolving) {
     return new USMPTimeoutError(
       `no address found for the host name ${host} in time: check the DNS, or use the IP address`,

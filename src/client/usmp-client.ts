@@ -1,5 +1,6 @@
 /** One session to a gateway, from `connect` to `disconnect` (protocol §6.1). */
 import { inspect, isDeepStrictEqual } from 'node:util';
+import { hostAndPort } from '../check.js';
 import { equalProofs } from '../crypto/proofs.js';
 import { ClientHandshake } from '../handshake/client.js';
 import { Channel, type News } from '../peer/channel.js';
@@ -119,7 +120,7 @@ export class USMPClient extends Endpoint {
   }
 
   [inspect.custom](): string {
-    return `USMPClient ${this.protocol}://${this.host}:${this.port} ${this.deviceId} ${this.#state.at}`;
+    return `USMPClient ${this.protocol}://${hostAndPort(this.host, this.port)} ${this.deviceId} ${this.#state.at}`;
   }
 
   protected override onNews(news: News): boolean {

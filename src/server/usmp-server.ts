@@ -1,6 +1,7 @@
 /** The gateway's side: listens, lets devices in, and keeps one session a device (protocol §2, §5, §6.2). */
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
+import { hostAndPort } from '../check.js';
 import { ConnectionClosedError, HandshakeError, USMPError } from '../errors.js';
 import { createCookies } from '../handshake/cookie.js';
 import { ServerHandshake } from '../handshake/server.js';
@@ -112,7 +113,8 @@ export class USMPServer extends EventEmitter<ServerEvents> {
 
   [inspect.custom](): string {
     const { protocol, host, port } = this.#options;
-    return `USMPServer ${protocol}://${host}:${this.port ?? port} ${this.#state.at}, ${this.#sessions.size} sessions`;
+    const url = `${protocol}://${hostAndPort(host, this.port ?? port)}`;
+    return `USMPServer ${url} ${this.#state.at}, ${this.#sessions.size} sessions`;
   }
 
   #listen(): Promise<Listener> {

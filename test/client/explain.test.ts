@@ -63,6 +63,11 @@ describe('why no connection could be opened', () => {
       says: /gateway\.test:9000 \(TCP\) failed \(EMFILE\)$/,
     },
   ];
+  it('puts an IPv6 address in brackets', () => {
+    const { message } = explainConnectFailure({ ...TCP, host: '::1' }, failed('ECONNREFUSED'), false);
+    assert.match(message, /^connection refused by \[::1\]:9000 \(TCP\)/);
+  });
+
   for (const { what, error, isResolving = false, code, says } of table) {
     it(`is ${code} after ${what}`, () => {
       const explained = explainConnectFailure(TCP, error, isResolving);

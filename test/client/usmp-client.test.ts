@@ -258,6 +258,8 @@ describe('a client', () => {
   it('shows in a log where it connects to and as whom, and not its key', () => {
     const client = loopback.client(4711, { deviceId: 'a4cf12000001', protocol: 'udp' });
     assert.equal(inspect(client), 'USMPClient udp://127.0.0.1:4711 a4:cf:12:00:00:01 disconnected');
+    const onIpv6 = loopback.client(4711, { deviceId: 'a4cf12000001', host: '::1' });
+    assert.equal(inspect(onIpv6), 'USMPClient tcp://[::1]:4711 a4:cf:12:00:00:01 disconnected');
     assert.ok(!inspect(client, { customInspect: false, depth: 9, showHidden: true }).includes(PSK));
   });
 
