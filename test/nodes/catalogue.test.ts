@@ -133,6 +133,12 @@ function clientErrorCodes(): string[] {
   return sorted([...codes, ...own]);
 }
 
+/** Troubles that last until somebody does something about them. */
+const LASTING = [
+  ...['USMP_CONNECTION_REFUSED', 'USMP_UNREACHABLE', 'USMP_PSK_REJECTED', 'USMP_GATEWAY_PROOF'],
+  ...['USMP_DEAD', 'USMP_LOST', 'USMP_NEVER_PROVEN', 'USMP_NO_SESSION_OK', 'USMP_SHORT_SESSIONS'],
+] as const;
+
 describe('catalogues', () => {
   it('exist for the expected languages', () => {
     assert.deepEqual(readdirSync(locales).sort(), sorted(LANGUAGES));
@@ -164,6 +170,16 @@ describe('catalogues', () => {
           assert.deepEqual(tags(help), tags(reference));
         });
       }
+
+      it('explains in the help what stands under a node for long, in the same words', () => {
+        const texts = catalogue(language, 'usmp-client');
+        const help = read('nodes/locales', language, 'usmp-client.html');
+        const explained = matches(help, /<dt>([^<]*)<\/dt>/g).join('\n');
+        for (const code of LASTING) {
+          const text = texts.get(`usmp.reason.${code}`);
+          assert.ok(text !== undefined && explained.includes(text), `${code}: ${text}`);
+        }
+      });
     });
   }
 
