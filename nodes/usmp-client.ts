@@ -1,16 +1,16 @@
 /** The config node `usmp-client`: a gateway's address and key, and the one session that all its users share. */
 import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
-import type { UsmpClientNode } from './shared/client-node.js';
-import { isInFlows } from './shared/deployed.js';
-import { blankDeviceId, deviceIdEndpoint } from './shared/device-id.js';
-import { explain, reasonFor, StoreError } from './shared/explain.js';
-import { Gateway } from './shared/gateway.js';
-import { livesOf } from './shared/lives.js';
-import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/settings.js';
-import { persists, storesOf } from './shared/stores.js';
-import { testConnection } from './shared/test-connection.js';
-import { say, translator } from './shared/text.js';
+import type { UsmpClientNode } from './shared/exchange/config-node.js';
+import { isInFlows } from './shared/dialog/deployed.js';
+import { blankDeviceId, deviceIdEndpoint } from './shared/dialog/device-id.js';
+import { explain, reasonFor, StoreError } from './shared/words/explain.js';
+import { Gateway } from './shared/exchange/client-exchange.js';
+import { livesOf } from './shared/exchange/lives.js';
+import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/dialog/settings.js';
+import { persists, storesOf } from './shared/dialog/stores.js';
+import { testConnection } from './shared/dialog/test-connection.js';
+import { say, translator } from './shared/words/text.js';
 
 interface UsmpClientDef extends NodeDef, ClientSettings {
   autoConnect?: boolean;

@@ -1,9 +1,9 @@
 /** The node `usmp in`: every message from the gateway as a msg. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { useGateway } from './shared/client-node.js';
-import { FlowError } from './shared/explain.js';
-import { decodePayload, FORMATS, type Format } from './shared/payload.js';
-import { translator } from './shared/text.js';
+import { useGateway } from './shared/exchange/config-node.js';
+import { FlowError } from './shared/words/explain.js';
+import { decodePayload, FORMATS, type Format } from './shared/words/payload.js';
+import { translator } from './shared/words/text.js';
 
 interface UsmpInDef extends NodeDef {
   client: string;

@@ -2,13 +2,13 @@
 import { types } from 'node:util';
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { DELIVERIES, MAX_MESSAGE_BYTES } from '../src/index.js';
-import { noGateway, useGateway } from './shared/client-node.js';
-import { FlowError } from './shared/explain.js';
-import { OFFLINE, type Gateway } from './shared/gateway.js';
-import { livesOf } from './shared/lives.js';
-import { Teller } from './shared/outcome.js';
-import { encodePayload, UnsendableError } from './shared/payload.js';
-import { translator } from './shared/text.js';
+import { noGateway, useGateway } from './shared/exchange/config-node.js';
+import { FlowError } from './shared/words/explain.js';
+import { OFFLINE, type Gateway } from './shared/exchange/client-exchange.js';
+import { livesOf } from './shared/exchange/lives.js';
+import { Teller } from './shared/exchange/outcome.js';
+import { encodePayload, UnsendableError } from './shared/words/payload.js';
+import { translator } from './shared/words/text.js';
 
 interface UsmpOutDef extends NodeDef {
   client: string;

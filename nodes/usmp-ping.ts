@@ -1,10 +1,10 @@
 /** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { USMPError } from '../src/index.js';
-import { noGateway, useGateway } from './shared/client-node.js';
-import { reasonFor } from './shared/explain.js';
-import { pingInterval } from './shared/settings.js';
-import { say, translator } from './shared/text.js';
+import { noGateway, useGateway } from './shared/exchange/config-node.js';
+import { reasonFor } from './shared/words/explain.js';
+import { pingInterval } from './shared/dialog/settings.js';
+import { say, translator } from './shared/words/text.js';
 
 interface UsmpPingDef extends NodeDef {
   client: string;

@@ -13,10 +13,10 @@ export {
 } from './client/connection.js';
 export type { ConnectionState } from './client/redial.js';
 export type { ConnectionOptions } from './client/connection-options.js';
-export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './client/outbox.js';
+export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './delivery/outbox.js';
 export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
-export type { EndpointEvents } from './peer/endpoint.js';
-export { PROTOCOLS, type Protocol } from './peer/peer.js';
+export type { EndpointEvents } from './endpoint/endpoint.js';
+export { PROTOCOLS, type Protocol } from './transport/transport.js';
 export { USMPServer, type ServerEvents } from './server/usmp-server.js';
 export type { ServerSession } from './server/server-session.js';
 export type { PskLookup, PskSource, ServerOptions } from './server/options.js';

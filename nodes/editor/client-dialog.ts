@@ -1,5 +1,5 @@
 /** The dialog of the config node `usmp-client`. */
-import { readDeviceId, readHost } from '../shared/rules.js';
+import { readDeviceId, readHost } from '../shared/dialog/rules.js';
 import { NUMBER_FIELDS } from './fields.js';
 import { field, opened } from './client-form.js';
 import { tidy } from './form.js';

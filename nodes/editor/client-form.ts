@@ -1,5 +1,5 @@
 /** The fields of the open dialog of a config node, and the checks that Node-RED makes of them and of closed nodes. */
-import { textOf, type Typed } from '../shared/rules.js';
+import { textOf, type Typed } from '../shared/dialog/rules.js';
 import { problemWith, problemWithLongestWait, type Text } from './fields.js';
 import { check } from './form.js';
 import { assessPsk, formatOf, STORED } from './psk.js';

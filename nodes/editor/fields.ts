@@ -12,7 +12,7 @@ import {
   textOf,
   type NumberField,
   type Typed,
-} from '../shared/rules.js';
+} from '../shared/dialog/rules.js';
 
 export type Values = Readonly<Record<string, string | number>>;
 

@@ -1,5 +1,5 @@
 /** What the dialogs do with their fields. */
-import type { Typed } from '../shared/rules.js';
+import type { Typed } from '../shared/dialog/rules.js';
 import { problemWith, type CheckedField, type Text } from './fields.js';
 import { say } from './text.js';
 

@@ -11,7 +11,7 @@ import {
 import { DEVICE_ID_BYTES } from '../../src/wire/constants.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { formatDeviceId } from '../../src/wire/device-id.js';
-import { environmentName } from '../shared/rules.js';
+import { environmentName } from '../shared/dialog/rules.js';
 import { objection, type Text } from './fields.js';
 
 /** What Node-RED puts into a password field instead of a stored value. */

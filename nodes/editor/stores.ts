@@ -1,5 +1,5 @@
 /** The context store that keeps the outbox over a restart of Node-RED: which there are, and which of them do that. */
-import { environmentName, textOf, type Typed } from '../shared/rules.js';
+import { environmentName, textOf, type Typed } from '../shared/dialog/rules.js';
 import { field } from './client-form.js';
 import type { Text } from './fields.js';
 import { check } from './form.js';

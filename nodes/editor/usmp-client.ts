@@ -1,7 +1,7 @@
 /** The config node `usmp-client` in the editor. */
 import { prepareDialog } from './client-dialog.js';
 import { checkedFormat, checkedLongestWait, checkedPsk, closed } from './client-form.js';
-import { hostAndPort } from '../shared/rules.js';
+import { hostAndPort } from '../shared/dialog/rules.js';
 import { checked } from './form.js';
 import { watchStoredPsks } from './stored-psks.js';
 import { checkedStore, watchStores } from './stores.js';

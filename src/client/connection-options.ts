@@ -1,10 +1,10 @@
 /** What a connection that stays up needs to be told besides what a client does. */
 import { checkInteger, checkOptions, checkSeconds } from '../check.js';
 import type { Backoff } from './backoff.js';
-import type { RekeyPolicy } from './courier.js';
+import type { RekeyPolicy } from '../delivery/courier.js';
 import { LIMITS } from './limits.js';
 import type { ClientOptions } from './options.js';
-import type { OutboxLimits } from './outbox.js';
+import type { OutboxLimits } from '../delivery/outbox.js';
 
 export interface ConnectionOptions extends ClientOptions {
   /** Seconds before the first retry; default 2. */

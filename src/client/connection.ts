@@ -7,17 +7,17 @@ import { EventEmitter } from 'node:events';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { checkChoice, toBytes } from '../check.js';
 import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
-import { guarded } from '../peer/guarded.js';
-import { patient } from '../peer/patience.js';
-import { MAX_FRAMES_BEFORE_REKEY } from '../peer/sender.js';
+import { guarded } from '../endpoint/guarded.js';
+import { patient } from '../endpoint/patience.js';
+import { MAX_FRAMES_BEFORE_REKEY } from '../party/sender.js';
 import { fragment } from '../wire/fragments.js';
 import {
   checkConnectionOptions,
   type CheckedConnectionOptions,
   type ConnectionOptions,
 } from './connection-options.js';
-import { Courier, type Carrier } from './courier.js';
-import { Holder } from './holder.js';
+import { Courier, type Carrier } from '../delivery/courier.js';
+import { Holder } from '../delivery/holder.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
 import {
   DELIVERIES,
@@ -26,7 +26,7 @@ import {
   type KeptMessage,
   type Outcome,
   type OutboxLimits,
-} from './outbox.js';
+} from '../delivery/outbox.js';
 import { Redial, type ConnectionState } from './redial.js';
 import { USMPClient } from './usmp-client.js';
 
@@ -131,7 +131,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     };
   }
 
-  get client(): Pick<USMPClient, 'host' | 'port' | 'protocol' | 'deviceId'> {
+  get client(): Pick<USMPClient, 'url' | 'host' | 'port' | 'protocol' | 'deviceId'> {
     return this.#client;
   }
 

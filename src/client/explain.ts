@@ -1,7 +1,8 @@
 /** Why no connection to a gateway could be opened, in words and with a code. */
 import { hostAndPort } from '../check.js';
 import { ConnectionClosedError, USMPTimeoutError, type USMPError } from '../errors.js';
-import { isClosedByPeer, type Protocol } from '../peer/peer.js';
+import { isClosedByPeer } from '../party/party.js';
+import type { Protocol } from '../transport/transport.js';
 
 export interface Endpoint {
   readonly host: string;

@@ -3,7 +3,7 @@
  * and what is are two things: a wish that comes during a transition is looked at when that is over.
  */
 import type { CancelTimer } from '../clock.js';
-import { CLOSE_MS } from '../peer/endpoint.js';
+import { CLOSE_MS } from '../endpoint/endpoint.js';
 import { ConnectionClosedError, isAuthFailure, NotConnectedError, USMPError } from '../errors.js';
 import { viewOf } from '../wire/bytes.js';
 import { retryDelay, type Backoff } from './backoff.js';

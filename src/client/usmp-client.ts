@@ -3,9 +3,10 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { hostAndPort } from '../check.js';
 import { equalProofs } from '../crypto/proofs.js';
 import { ClientHandshake } from '../handshake/client.js';
-import { Channel, type News } from '../peer/channel.js';
-import { CLOSE_MS, Endpoint } from '../peer/endpoint.js';
-import { Peer, type Protocol } from '../peer/peer.js';
+import { Channel, type News } from '../endpoint/channel.js';
+import { CLOSE_MS, Endpoint } from '../endpoint/endpoint.js';
+import { Party } from '../party/party.js';
+import type { Protocol } from '../transport/transport.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { explainConnectFailure } from './explain.js';
 import {
@@ -49,6 +50,11 @@ export class USMPClient extends Endpoint {
 
   get protocol(): Protocol {
     return this.#options.protocol;
+  }
+
+  /** Such as `tcp://gw.local:9000`. */
+  get url(): string {
+    return `${this.protocol}://${hostAndPort(this.host, this.port)}`;
   }
 
   /** As `aa:bb:cc:dd:ee:ff`. */
@@ -120,7 +126,7 @@ export class USMPClient extends Endpoint {
   }
 
   [inspect.custom](): string {
-    return `USMPClient ${this.protocol}://${hostAndPort(this.host, this.port)} ${this.deviceId} ${this.#state.at}`;
+    return `USMPClient ${this.url} ${this.deviceId} ${this.#state.at}`;
   }
 
   protected override onNews(news: News): boolean {
@@ -141,7 +147,7 @@ export class USMPClient extends Endpoint {
       this.#options;
     const { clock, random, dial } = this.#environment;
     return new Channel({
-      peer: new Peer({
+      party: new Party({
         handshake: new ClientHandshake({ psk, deviceId, random }),
         transport: protocol,
         suite,

@@ -1,8 +1,8 @@
 /** What a listener, TCP or UDP, tells the server about the connections that come in. */
 import { USMPError } from '../errors.js';
-import type { Channel } from '../peer/channel.js';
-import type { TransportHandlers, Transport } from '../link/transport.js';
-import type { Protocol } from '../peer/peer.js';
+import type { Channel } from '../endpoint/channel.js';
+import type { TransportHandlers, Transport } from '../transport/transport.js';
+import type { Protocol } from '../transport/transport.js';
 
 export interface Remote {
   readonly address: string;

@@ -15,7 +15,7 @@ import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { systemRandom, type Random } from '../crypto/random.js';
 import { Secret, toPsk } from '../crypto/secret.js';
 import { ArgumentError } from '../errors.js';
-import { PROTOCOLS, type Protocol } from '../peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../transport/transport.js';
 import { formatDeviceId, toDeviceId } from '../wire/device-id.js';
 
 type Key = string | Uint8Array;

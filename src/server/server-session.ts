@@ -1,9 +1,9 @@
 /** One device's session, on the server's side (protocol §6.2). */
 import { inspect } from 'node:util';
 import type { USMPError } from '../errors.js';
-import type { Channel } from '../peer/channel.js';
-import { CLOSE_MS, Endpoint } from '../peer/endpoint.js';
-import type { Protocol } from '../peer/peer.js';
+import type { Channel } from '../endpoint/channel.js';
+import { CLOSE_MS, Endpoint } from '../endpoint/endpoint.js';
+import type { Protocol } from '../transport/transport.js';
 
 export interface SessionFacts {
   /** As `aa:bb:cc:dd:ee:ff`. */

@@ -1,6 +1,6 @@
 /** Takes in devices over TCP. */
 import { createServer, type Socket } from 'node:net';
-import { tcpTransport } from '../link/tcp.js';
+import { tcpTransport } from '../transport/tcp.js';
 import type { Incoming, Listener } from './listener.js';
 
 export async function listenTcp(host: string, port: number, incoming: Incoming): Promise<Listener> {

@@ -5,10 +5,10 @@ import { hostAndPort } from '../check.js';
 import { ConnectionClosedError, HandshakeError, USMPError } from '../errors.js';
 import { createCookies } from '../handshake/cookie.js';
 import { ServerHandshake } from '../handshake/server.js';
-import type { Transport, TransportHandlers } from '../link/transport.js';
-import { Channel, type SessionInfo } from '../peer/channel.js';
-import { guarded } from '../peer/guarded.js';
-import { Peer } from '../peer/peer.js';
+import type { Transport, TransportHandlers } from '../transport/transport.js';
+import { Channel, type SessionInfo } from '../endpoint/channel.js';
+import { guarded } from '../endpoint/guarded.js';
+import { Party } from '../party/party.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { Admission, type Place } from './admission.js';
 import { explainListenFailure, type Listener, type Remote } from './listener.js';
@@ -141,7 +141,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     const { protocol, suite, handshakeMs, sessionTimeoutMs } = this.#options;
     const place = this.#admission.take(remote.address);
     const channel: Channel = new Channel({
-      peer: new Peer({
+      party: new Party({
         handshake: new ServerHandshake({ random }),
         transport: protocol,
         suite,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { USMPConnection } from '../../src/client/connection.js';
 import { USMPClient } from '../../src/client/usmp-client.js';
-import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { FakeClock } from '../support/clock.js';
 import { lingering } from '../support/lingering.js';
 import { Line } from '../support/line.js';

@@ -8,7 +8,7 @@ import { USMPConnection } from '../../src/client/connection.js';
 import type { ClientEnvironment, ClientOptions } from '../../src/client/options.js';
 import { USMPClient } from '../../src/client/usmp-client.js';
 import type { ConnectionState } from '../../src/client/redial.js';
-import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { assertSettled, make, type Made } from '../support/calls.js';
 import { FakeClock } from '../support/clock.js';
 import { MemoryGateway, PSK } from '../support/memory-gateway.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { checkClientOptions, type ClientOptions } from '../../src/client/options.js';
 import { SUITES } from '../../src/crypto/aead.js';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import { ascii, hex } from '../support/hex.js';
 import { scripted } from '../support/random.js';
 

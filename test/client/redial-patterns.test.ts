@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { USMPConnection } from '../../src/client/connection.js';
 import type { ConnectionOptions } from '../../src/client/connection-options.js';
 import type { USMPError } from '../../src/errors.js';
-import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { FakeClock } from '../support/clock.js';
 import { losing } from '../support/path.js';
 import { seededRandom } from '../support/random.js';

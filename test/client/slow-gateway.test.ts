@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { USMPConnection } from '../../src/client/connection.js';
 import { USMPClient } from '../../src/client/usmp-client.js';
 import { systemRandom } from '../../src/crypto/random.js';
-import { dialUdp } from '../../src/link/udp.js';
+import { dialUdp } from '../../src/transport/udp.js';
 import { FakeClock } from '../support/clock.js';
 import { ascii } from '../support/hex.js';
 import { eventually, HOST, useLoopback } from '../support/loopback.js';

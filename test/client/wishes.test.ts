@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { USMPConnection } from '../../src/client/connection.js';
 import type { ConnectionOptions } from '../../src/client/connection-options.js';
-import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { FakeClock, settle } from '../support/clock.js';
 import { stateOf } from '../support/line.js';
 import { MemoryGateway, PSK } from '../support/memory-gateway.js';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Node } from 'node-red';
-import { Gateway } from '../../nodes/shared/gateway.js';
-import { Lives } from '../../nodes/shared/lives.js';
+import { Gateway } from '../../nodes/shared/exchange/client-exchange.js';
+import { Lives } from '../../nodes/shared/exchange/lives.js';
 import { PROTOCOLS, USMPConnection } from '../../src/index.js';
 import { FakeClock, settle } from '../support/clock.js';
 import { MemoryGateway, PSK } from '../support/memory-gateway.js';

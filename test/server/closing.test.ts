@@ -1,7 +1,7 @@
 /** A server closes within a second, whatever its devices do. Its clock is fake; only what a socket lingers is real. */
 import assert from 'node:assert/strict';
 import { systemRandom } from '../../src/crypto/random.js';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { FakeClock } from '../support/clock.js';
 import { HoldingRelay } from '../support/holding-relay.js';

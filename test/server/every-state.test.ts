@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import type { USMPClient } from '../../src/client/usmp-client.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { ConnectionClosedError } from '../../src/errors.js';
-import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { USMPServer } from '../../src/server/usmp-server.js';
 import { assertSettled, make, type Made } from '../support/calls.js';

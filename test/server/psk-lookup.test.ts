@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { systemRandom } from '../../src/crypto/random.js';
 import type { USMPError } from '../../src/errors.js';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import type { PskLookup } from '../../src/server/options.js';
 import { FakeClock } from '../support/clock.js';
 import { useLoopback, type Loopback } from '../support/loopback.js';

@@ -4,8 +4,8 @@ import { Secret } from '../../src/crypto/secret.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import { createCookies } from '../../src/handshake/cookie.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
-import { Channel } from '../../src/peer/channel.js';
-import { Peer } from '../../src/peer/peer.js';
+import { Channel } from '../../src/endpoint/channel.js';
+import { Party } from '../../src/party/party.js';
 import { listenUdp } from '../../src/server/udp-listener.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';
@@ -28,7 +28,7 @@ async function world(loopback: Loopback) {
       admits: () => hooks.admits,
       begin(_remote, open) {
         const channel = new Channel({
-          peer: new Peer({
+          party: new Party({
             handshake: new ServerHandshake({ random: systemRandom }),
             ...{ transport: 'udp', suite: 'aes-256-gcm', random: systemRandom, times: TIMES },
           }),

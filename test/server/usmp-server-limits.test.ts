@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { systemRandom } from '../../src/crypto/random.js';
 import type { USMPError } from '../../src/errors.js';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';

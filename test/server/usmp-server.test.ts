@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { inspect } from 'node:util';
 import { systemRandom } from '../../src/crypto/random.js';
 import type { USMPError } from '../../src/errors.js';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import type { PskSource } from '../../src/server/options.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { USMPServer } from '../../src/server/usmp-server.js';

@@ -1,7 +1,7 @@
 /** A client's UDP transport on a port that can be chosen, whose datagrams can be looked at, and that can crash. */
 import { createSocket, type Socket } from 'node:dgram';
 import { systemEnvironment, type ClientEnvironment } from '../../src/client/options.js';
-import type { Dial } from '../../src/link/transport.js';
+import type { Dial } from '../../src/transport/transport.js';
 import { HOST } from './loopback.js';
 
 export class BoundDial {

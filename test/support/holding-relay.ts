@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { Protocol } from '../../src/peer/peer.js';
+import type { Protocol } from '../../src/transport/transport.js';
 import { HOST, type Loopback } from './loopback.js';
 import { otherSide, type Side } from './path.js';
 

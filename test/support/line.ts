@@ -4,9 +4,10 @@ import { systemRandom } from '../../src/crypto/random.js';
 import { ConnectionClosedError, USMPTimeoutError } from '../../src/errors.js';
 import { ClientHandshake } from '../../src/handshake/client.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
-import type { Transport, TransportHandlers } from '../../src/link/transport.js';
-import { Channel, type ChannelHooks, type ChannelOptions } from '../../src/peer/channel.js';
-import { Peer, type Protocol } from '../../src/peer/peer.js';
+import type { Transport, TransportHandlers } from '../../src/transport/transport.js';
+import { Channel, type ChannelHooks, type ChannelOptions } from '../../src/endpoint/channel.js';
+import { Party } from '../../src/party/party.js';
+import type { Protocol } from '../../src/transport/transport.js';
 import { FakeClock, settle } from './clock.js';
 import { DEVICE_ID, PSK } from './wire-tap.js';
 
@@ -99,8 +100,8 @@ export class Line {
     this.serverEnd = new LineEnd(this.protocol);
     this.clientEnd.other = this.serverEnd;
     this.serverEnd.other = this.clientEnd;
-    const peer = (handshake: ClientHandshake | ServerHandshake, handshakeMs = 10_000): Peer =>
-      new Peer({
+    const party = (handshake: ClientHandshake | ServerHandshake, handshakeMs = 10_000): Party =>
+      new Party({
         handshake,
         transport: this.protocol,
         suite: 'aes-256-gcm',
@@ -117,13 +118,13 @@ export class Line {
     };
     this.server = new Channel({
       ...common,
-      peer: peer(new ServerHandshake({ random: systemRandom })),
+      party: party(new ServerHandshake({ random: systemRandom })),
       open: this.serverEnd.open,
       hooks: { findPsk: () => Promise.resolve(new Secret(PSK)), ...options.serverHooks },
     });
     this.client = new Channel({
       ...common,
-      peer: peer(
+      party: party(
         new ClientHandshake({ psk: new Secret(PSK), deviceId: DEVICE_ID, random: systemRandom }),
         options.handshakeMs,
       ),

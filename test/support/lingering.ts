@@ -1,6 +1,6 @@
 /** Transports of a client that take all the time they have to close, as with a peer that does not read. */
 import type { ClientEnvironment } from '../../src/client/options.js';
-import type { Dial, TransportHandlers } from '../../src/link/transport.js';
+import type { Dial, TransportHandlers } from '../../src/transport/transport.js';
 
 export const lingering = ({ dial, clock, random }: ClientEnvironment): ClientEnvironment => {
   const slow =

@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { systemEnvironment, type ClientEnvironment, type ClientOptions } from '../../src/client/options.js';
 import { USMPClient } from '../../src/client/usmp-client.js';
 import { SUITES } from '../../src/crypto/aead.js';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import type { ServerEnvironment, ServerOptions } from '../../src/server/options.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { USMPServer } from '../../src/server/usmp-server.js';

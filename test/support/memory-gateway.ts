@@ -6,10 +6,10 @@ import type { Clock } from '../../src/clock.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { Secret, toPsk } from '../../src/crypto/secret.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
-import type { Dial, Transport, TransportHandlers } from '../../src/link/transport.js';
-import { Channel } from '../../src/peer/channel.js';
+import type { Dial, Transport, TransportHandlers } from '../../src/transport/transport.js';
+import { Channel } from '../../src/endpoint/channel.js';
 import { FrameType } from '../../src/wire/constants.js';
-import { Peer } from '../../src/peer/peer.js';
+import { Party } from '../../src/party/party.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import type { ClientEnvironment } from '../../src/client/options.js';
 
@@ -121,7 +121,7 @@ export class MemoryGateway {
       resume: () => undefined,
       close,
     };
-    const peer = new Peer({
+    const party = new Party({
       handshake: new ServerHandshake({ random: systemRandom }),
       transport: protocol,
       suite: 'aes-256-gcm',
@@ -129,7 +129,7 @@ export class MemoryGateway {
       times: { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 },
     });
     const channel: Channel = new Channel({
-      peer,
+      party,
       clock: this.#clock,
       open: (handlers) => {
         server = {

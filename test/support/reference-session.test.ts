@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PROTOCOLS } from '../../src/peer/peer.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { FakeClock } from './clock.js';
 import { Reference } from './reference.js';

@@ -5,8 +5,8 @@
 import type { Socket } from 'node:net';
 import type { CancelTimer, Clock } from '../../src/clock.js';
 import { Secret } from '../../src/crypto/secret.js';
-import type { Transport, TransportHandlers } from '../../src/link/transport.js';
-import type { Peer, PeerEvent } from '../../src/peer/peer.js';
+import type { Transport, TransportHandlers } from '../../src/transport/transport.js';
+import type { Party, PartyEvent } from '../../src/party/party.js';
 import { nameOf, pass, type Passing, type Path, type Side } from './path.js';
 import { PSK, type Reference } from './reference.js';
 
@@ -76,7 +76,7 @@ export class Way {
 }
 
 /** An end without socket and clock. */
-export interface Party {
+export interface Drivable {
   readonly deadline: number | undefined;
   readonly state: string;
   take(now: number): readonly Uint8Array[];
@@ -88,7 +88,7 @@ export interface Party {
 const OVER = new Set(['ended', 'closed']);
 
 /** A party with its timer, at the beginning of its lane. */
-export class Driven<P extends Party = Reference> implements Post {
+export class Driven<P extends Drivable = Reference> implements Post {
   readonly party: P;
   readonly #clock: Clock;
   readonly #lane: Lane;
@@ -127,7 +127,7 @@ export class Driven<P extends Party = Reference> implements Post {
 }
 
 /** Two parties in memory. */
-export function join<C extends Party, S extends Party>(way: Way, client: C, server: S) {
+export function join<C extends Drivable, S extends Drivable>(way: Way, client: C, server: S) {
   return way.connect(
     (lane) => new Driven(client, way.clock, lane),
     (lane) => new Driven(server, way.clock, lane),
@@ -135,26 +135,28 @@ export function join<C extends Party, S extends Party>(way: Way, client: C, serv
 }
 
 /** A party of the engine; as a server it knows the key of every device. */
-export function engineParty(peer: Peer): Party & { readonly peer: Peer; readonly events: PeerEvent[] } {
-  const events: PeerEvent[] = [];
+export function engineParty(
+  party: Party,
+): Drivable & { readonly party: Party; readonly events: PartyEvent[] } {
+  const events: PartyEvent[] = [];
   const take = (now: number): Uint8Array[] => {
-    const taken = peer.take();
+    const taken = party.take();
     events.push(...taken.events);
     if (!taken.events.some(({ type }) => type === 'pskWanted')) return taken.outbound;
-    peer.providePsk(new Secret(PSK), now);
+    party.providePsk(new Secret(PSK), now);
     return [...taken.outbound, ...take(now)];
   };
   return {
-    ...{ peer, events, take },
+    ...{ party, events, take },
     get deadline() {
-      return peer.deadline;
+      return party.deadline;
     },
     get state() {
-      return peer.state;
+      return party.state;
     },
-    receive: (bytes, now) => peer.receive(bytes, now),
-    tick: (now) => peer.tick(now),
-    transportClosed: () => peer.transportClosed(),
+    receive: (bytes, now) => party.receive(bytes, now),
+    tick: (now) => party.tick(now),
+    transportClosed: () => party.transportClosed(),
   };
 }
 

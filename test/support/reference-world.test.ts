@@ -4,7 +4,7 @@ import { USMPClient } from '../../src/client/usmp-client.js';
 import { systemClock } from '../../src/clock.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { HandshakeError } from '../../src/errors.js';
-import { PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { BoundDial } from './bound-dial.js';
 import { FakeClock } from './clock.js';
 import { eventually, freePort, useLoopback } from './loopback.js';

@@ -2,7 +2,7 @@
 import { cookieMac } from '../../src/crypto/proofs.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { Secret } from '../../src/crypto/secret.js';
-import type { Dial, Transport, TransportHandlers } from '../../src/link/transport.js';
+import type { Dial, Transport, TransportHandlers } from '../../src/transport/transport.js';
 import { sameBytes } from '../../src/wire/bytes.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { ascii } from './hex.js';

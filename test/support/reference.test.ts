@@ -4,7 +4,8 @@ import { systemRandom } from '../../src/crypto/random.js';
 import { Secret } from '../../src/crypto/secret.js';
 import { ClientHandshake } from '../../src/handshake/client.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
-import { Peer, PROTOCOLS, type Protocol } from '../../src/peer/peer.js';
+import { Party } from '../../src/party/party.js';
+import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { concat, toHex } from '../../src/wire/bytes.js';
 import { AEAD_NONCE_BYTES, FrameType, NONCE_BYTES } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';
@@ -108,10 +109,10 @@ describe('the stand-in for the reference, beside its transcripts', () => {
   });
 });
 
-const peerOf = (handshake: ClientHandshake | ServerHandshake, transport: Protocol): Peer =>
-  new Peer({ handshake, transport, suite: DEFAULT_SUITE, random: systemRandom, times: OFF });
+const partyOf = (handshake: ClientHandshake | ServerHandshake, transport: Protocol): Party =>
+  new Party({ handshake, transport, suite: DEFAULT_SUITE, random: systemRandom, times: OFF });
 
-describe("the stand-in for the reference, joined to the engine's peer", () => {
+describe("the stand-in for the reference, joined to the engine's party", () => {
   const LONG = 'x'.repeat(1_808);
   for (const transport of PROTOCOLS) {
     for (const role of ['client', 'server'] as const) {
@@ -120,34 +121,34 @@ describe("the stand-in for the reference, joined to the engine's peer", () => {
         const way = new Way(clock, transport, 25);
         const reference = new Reference({ role, transport });
         const random = systemRandom;
-        const peer = peerOf(
+        const party = partyOf(
           role === 'server'
             ? new ClientHandshake({ psk: new Secret(PSK), deviceId: DEVICE_ID, random })
             : new ServerHandshake({ random }),
           transport,
         );
-        const engine = engineParty(peer);
+        const engine = engineParty(party);
         const [stand, our] =
           role === 'client'
             ? (({ client, server }) => [client, server] as const)(join(way, reference, engine))
             : (({ client, server }) => [server, client] as const)(join(way, engine, reference));
-        our.do(({ peer }, now) => peer.start(now));
+        our.do(({ party }, now) => party.start(now));
         if (role === 'client') stand.do((party, now) => party.start(now));
         await clock.advance(500);
         for (const texts of [['one', LONG], [''], ['two']]) {
           for (const text of texts) {
-            our.do(({ peer }, now) => peer.send(ascii(text), now));
+            our.do(({ party }, now) => party.send(ascii(text), now));
             stand.do((party, now) => party.send(text, now));
           }
           await clock.advance(1_000);
-          if (texts.length > 1) our.do(({ peer }, now) => peer.rekey(now));
+          if (texts.length > 1) our.do(({ party }, now) => party.rekey(now));
           else stand.do((party, now) => party.rekey(now));
           await clock.advance(200);
-          our.do(({ peer }, now) => peer.ping(now));
+          our.do(({ party }, now) => party.ping(now));
           stand.do((party, now) => party.ping(now));
           await clock.advance(200);
         }
-        our.do(({ peer }, now) => peer.close(now, 1_000));
+        our.do(({ party }, now) => party.close(now, 1_000));
         await clock.advance(20_000);
         const got = engine.events.flatMap((event) => (event.type === 'message' ? [event.data] : []));
         const all = ['one', LONG, '', 'two'];
@@ -157,7 +158,7 @@ describe("the stand-in for the reference, joined to the engine's peer", () => {
         );
         assert.deepEqual(reference.texts, all);
         assert.equal(engine.events.filter(({ type }) => type === 'pong').length, 3);
-        assert.deepEqual([reference.pongs, reference.ending, peer.state], [3, 'bye', 'closed']);
+        assert.deepEqual([reference.pongs, reference.ending, party.state], [3, 'bye', 'closed']);
       });
     }
   }

@@ -1,8 +1,8 @@
 /** The world of a client on real sockets in which time stands still, until all has come that is to come in time. */
 import { EventEmitter, once } from 'node:events';
 import { systemEnvironment, type ClientEnvironment } from '../../src/client/options.js';
-import type { Dial } from '../../src/link/transport.js';
-import type { Protocol } from '../../src/peer/peer.js';
+import type { Dial } from '../../src/transport/transport.js';
+import type { Protocol } from '../../src/transport/transport.js';
 import { FakeClock } from './clock.js';
 import { nameOf } from './path.js';
 

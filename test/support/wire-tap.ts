@@ -1,5 +1,5 @@
 /**
- * A client's and a server's `Peer` joined in memory, with a hand on the path between them: the test decides what time
+ * A client's and a server's `Party` joined in memory, with a hand on the path between them: the test decides what time
  * it is and what becomes of each chunk or datagram.
  */
 import assert from 'node:assert/strict';
@@ -9,7 +9,8 @@ import type { USMPError } from '../../src/errors.js';
 import { ClientHandshake } from '../../src/handshake/client.js';
 import type { HandshakeStep } from '../../src/handshake/handshake.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
-import { Peer, type PeerEvent, type PeerTimes, type Protocol } from '../../src/peer/peer.js';
+import { Party, type PartyEvent, type PartyTimes } from '../../src/party/party.js';
+import type { Protocol } from '../../src/transport/transport.js';
 import { answerPlainHello } from '../../src/server/udp-listener.js';
 import { FrameType } from '../../src/wire/constants.js';
 import type { Frame } from '../../src/wire/frame.js';
@@ -28,8 +29,8 @@ export interface DuoOptions {
   readonly transport?: Protocol;
   readonly suite?: Suite;
   readonly path?: Path;
-  readonly clientTimes?: Partial<PeerTimes>;
-  readonly serverTimes?: Partial<PeerTimes>;
+  readonly clientTimes?: Partial<PartyTimes>;
+  readonly serverTimes?: Partial<PartyTimes>;
   /** What the server has for the device; undefined when it does not know it. */
   readonly serverPsk?: Uint8Array | undefined;
   /** Whether the server's side looks the key up at once; otherwise `providePsk` does, when the test wants it. */
@@ -61,12 +62,12 @@ class WatchedHandshake extends ClientHandshake {
 
 /** One side: its peer and what came out of it so far. */
 export class End {
-  readonly events: PeerEvent[] = [];
+  readonly events: PartyEvent[] = [];
   readonly sent: Passing[] = [];
 
   constructor(
     readonly side: Side,
-    readonly peer: Peer,
+    readonly party: Party,
     readonly duo: Duo,
   ) {}
 
@@ -83,11 +84,11 @@ export class End {
     return this.texts.filter((text, i, all) => i === 0 || text !== all[i - 1]);
   }
 
-  has(type: PeerEvent['type']): boolean {
+  has(type: PartyEvent['type']): boolean {
     return this.count(type) > 0;
   }
 
-  count(type: PeerEvent['type']): number {
+  count(type: PartyEvent['type']): number {
     return this.events.filter((event) => event.type === type).length;
   }
 
@@ -105,32 +106,32 @@ export class End {
 
   send(message: string | Uint8Array): number {
     const bytes = typeof message === 'string' ? ascii(message) : message;
-    return this.#do((now) => this.peer.send(bytes, now));
+    return this.#do((now) => this.party.send(bytes, now));
   }
 
   ping(): number {
-    return this.#do((now) => this.peer.ping(now));
+    return this.#do((now) => this.party.ping(now));
   }
 
   rekey(force = false): number {
-    return this.#do((now) => this.peer.rekey(now, force));
+    return this.#do((now) => this.party.rekey(now, force));
   }
 
   close(timeoutMs = 1000): void {
-    this.#do((now) => this.peer.close(now, timeoutMs));
+    this.#do((now) => this.party.close(now, timeoutMs));
   }
 
   setWritable(writable: boolean): void {
-    this.#do((now) => this.peer.setWritable(writable, now));
+    this.#do((now) => this.party.setWritable(writable, now));
   }
 
   setReceiving(receiving: boolean): void {
-    this.#do((now) => this.peer.setReceiving(receiving, now));
+    this.#do((now) => this.party.setReceiving(receiving, now));
   }
 
   /** As if this had come from the network. */
   receive(bytes: Uint8Array): void {
-    this.#do((now) => void this.peer.receive(bytes, now));
+    this.#do((now) => void this.party.receive(bytes, now));
   }
 
   #do<T>(action: (now: number) => T): T {
@@ -175,7 +176,7 @@ export class Duo {
     const off = { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 0 };
     this.client = new End(
       'client',
-      new Peer({
+      new Party({
         handshake: this.#handshake,
         transport: this.transport,
         suite,
@@ -186,7 +187,7 @@ export class Duo {
     );
     this.server = new End(
       'server',
-      new Peer({
+      new Party({
         handshake: new ServerHandshake({ random: serverRandom }),
         transport: this.transport,
         suite,
@@ -207,8 +208,8 @@ export class Duo {
   }
 
   start(): this {
-    this.server.peer.start(this.now);
-    this.client.peer.start(this.now);
+    this.server.party.start(this.now);
+    this.client.party.start(this.now);
     this.collect(this.server);
     this.collect(this.client);
     return this;
@@ -216,7 +217,7 @@ export class Duo {
 
   /** Starts, and goes on until both sides have the session. */
   establish(limitMs = 10_000): this {
-    this.start().until(() => this.ends.every(({ peer }) => peer.state === 'established'), limitMs);
+    this.start().until(() => this.ends.every(({ party }) => party.state === 'established'), limitMs);
     // The last acknowledgements are still on their way.
     return this.run(2 * LATENCY_MS);
   }
@@ -266,7 +267,7 @@ export class Duo {
   /** Until nothing is on its way and nothing waits to be repeated. */
   quiet(limitMs = 60_000): this {
     return this.until(
-      () => this.#flying.length === 0 && this.ends.every(({ peer }) => peer.deadline === undefined),
+      () => this.#flying.length === 0 && this.ends.every(({ party }) => party.deadline === undefined),
       limitMs,
     );
   }
@@ -280,7 +281,7 @@ export class Duo {
   /** Takes out of a peer what has come up, and puts it on the path. */
   collect(end: End): void {
     for (;;) {
-      const { outbound, events } = end.peer.take();
+      const { outbound, events } = end.party.take();
       if (outbound.length === 0 && events.length === 0) return;
       for (const bytes of outbound) this.#transmit(end, bytes);
       for (const event of events) {
@@ -304,7 +305,7 @@ export class Duo {
   providePsk(psk = 'serverPsk' in this.#options ? this.#options.serverPsk : PSK): void {
     if (!this.#pskWanted) return;
     this.#pskWanted = false;
-    this.server.peer.providePsk(psk && new Secret(psk), this.now);
+    this.server.party.providePsk(psk && new Secret(psk), this.now);
     this.collect(this.server);
   }
 
@@ -341,7 +342,7 @@ export class Duo {
   #next(): number {
     return Math.min(
       ...this.#flying.map(({ at }) => at),
-      ...this.ends.map(({ peer }) => peer.deadline ?? Infinity),
+      ...this.ends.map(({ party }) => party.deadline ?? Infinity),
     );
   }
 
@@ -355,19 +356,19 @@ export class Duo {
       return;
     }
     for (const end of this.ends) {
-      const { deadline } = end.peer;
+      const { deadline } = end.party;
       if (deadline === undefined || deadline > this.now) continue;
-      end.peer.tick(this.now);
+      end.party.tick(this.now);
       this.collect(end);
-      assert.ok((end.peer.deadline ?? Infinity) > this.now, 'a tick left its own deadline standing');
+      assert.ok((end.party.deadline ?? Infinity) > this.now, 'a tick left its own deadline standing');
     }
   }
 
   #arrive(flying: Flying): void {
     const end = this[flying.to];
-    if (flying.kind === 'end') end.peer.transportClosed();
+    if (flying.kind === 'end') end.party.transportClosed();
     else if (flying.to === 'server' && this.#answeredAtTheDoor(flying.bytes)) return;
-    else end.peer.receive(flying.bytes, this.now);
+    else end.party.receive(flying.bytes, this.now);
     this.collect(end);
   }
 
