@@ -59,7 +59,7 @@ const typed = (port: number, changes: object = {}): Record<string, unknown> => (
 });
 
 const texts = JSON.parse(
-  readFileSync(path.resolve(__dirname, '../../nodes/locales/en-US/usmp-client.json'), 'utf8'),
+  readFileSync(path.resolve(__dirname, '../../../nodes/locales/en-US/usmp-client.json'), 'utf8'),
 );
 const lookup = textsOf('en-US');
 const t: Translate = (key, values) => lookup(`usmp.${key}`, values);
