@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { Courier, type RekeyPolicy } from '../../src/delivery/courier.js';
+import { Courier, NEVER_REKEY, type RekeyPolicy } from '../../src/delivery/courier.js';
 import { Outbox, type Delivery } from '../../src/delivery/outbox.js';
+import { GATEWAY_POLICY } from '../../src/delivery/policy.js';
 import { ConnectionClosedError, USMPTimeoutError } from '../../src/errors.js';
 import { FakeClock } from '../support/clock.js';
 
@@ -10,13 +11,11 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-const NEVER: RekeyPolicy = { afterMs: 0, afterFrames: 0 };
-
 /** A courier and a session whose answers the test gives. */
 function world(rekey: Partial<RekeyPolicy> = {}) {
   const clock = new FakeClock();
   const limits = { maxCount: 1_000, maxBytes: 2 ** 20, maxAgeMs: 0 };
-  const outbox = new Outbox(limits, clock, () => undefined);
+  const outbox = new Outbox({ limits, clock, other: 'gateway' }, () => undefined);
   const asked: Asked[] = [];
   const delivered: string[] = [];
   let withdrawn = 0;
@@ -31,8 +30,7 @@ function world(rekey: Partial<RekeyPolicy> = {}) {
         withdraw: () => (withdrawn += 1),
         changeKeys: () => ask('REKEY'),
       },
-      clock,
-      { ...NEVER, ...rekey },
+      { clock, policy: GATEWAY_POLICY, rekey: { ...NEVER_REKEY, ...rekey } },
     );
   const courier = start();
   const add = (text: string, delivery: Delivery = 'confirmed'): void => {

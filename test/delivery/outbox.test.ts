@@ -8,7 +8,8 @@ const LIMITS: OutboxLimits = { maxCount: 100, maxBytes: 1_000, maxAgeMs: 0 };
 /** An outbox, how often it has told of a change, and what became of the messages that were put in. */
 function world(limits: Partial<OutboxLimits> = {}, clock = new FakeClock()) {
   let changes = 0;
-  const outbox = new Outbox({ ...LIMITS, ...limits }, clock, () => (changes += 1));
+  const settings = { limits: { ...LIMITS, ...limits }, clock, other: 'gateway' as const };
+  const outbox = new Outbox(settings, () => (changes += 1));
   const outcomes: string[] = [];
   const add = (text: string, delivery: Delivery = 'confirmed'): void => {
     outbox.add(Buffer.from(text), delivery).then(
