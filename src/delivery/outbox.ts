@@ -62,11 +62,31 @@ export interface Handed {
   readonly message: Uint8Array;
 }
 
-interface Entry extends Pending, Linked<Entry> {
+/** A class, so that a million of them have one shape and are made fast. */
+class Entry implements Pending, Linked<Entry> {
+  readonly message: Uint8Array;
+  readonly delivery: Delivery;
+  readonly key: string | undefined;
+  readonly maxAgeMs: number;
+  readonly acceptedAt: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: USMPError) => void;
   /** As in `Handed` while it is under way, and 0 while it waits. */
-  no: number;
+  no = 0;
   /** While it waits and may not do so for ever. */
-  deadline: Deadline<Entry> | undefined;
+  deadline: Deadline<Entry> | undefined = undefined;
+  before: Entry | undefined = undefined;
+  after: Entry | undefined = undefined;
+
+  constructor(pending: Pending) {
+    this.message = pending.message;
+    this.delivery = pending.delivery;
+    this.key = pending.key;
+    this.maxAgeMs = pending.maxAgeMs ?? 0;
+    this.acceptedAt = pending.acceptedAt;
+    this.resolve = pending.resolve;
+    this.reject = pending.reject;
+  }
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
@@ -134,7 +154,7 @@ export class Outbox {
       message,
       delivery,
       ...(key !== undefined && { key }),
-      ...(maxAgeMs ? { maxAgeMs } : {}),
+      ...(maxAgeMs > 0 && { maxAgeMs }),
     }));
   }
 
@@ -154,7 +174,7 @@ export class Outbox {
     return new Promise<Outcome>((resolve, reject) => {
       const acceptedAt = this.#settings.clock.now();
       const copy = new Uint8Array(message);
-      const entry = entryOf({ message: copy, delivery, key, maxAgeMs, acceptedAt, resolve, reject });
+      const entry = new Entry({ message: copy, delivery, key, maxAgeMs, acceptedAt, resolve, reject });
       this.#count(entry, 1);
       if (older) this.#takePlace(entry, older);
       else this.#wait(entry, undefined);
@@ -178,7 +198,7 @@ export class Outbox {
 
   /** Puts what another outbox has released before all that is not under way, however full this one is. */
   takeOver(pending: readonly Pending[]): void {
-    const entries = pending.map(entryOf);
+    const entries = pending.map((each) => new Entry(each));
     for (const entry of entries) this.#count(entry, 1);
     this.#putBefore(entries);
     this.#changed();
@@ -357,7 +377,7 @@ export class Outbox {
   }
 
   /** How long it may wait; 0 for ever. */
-  #ageMs({ maxAgeMs = 0 }: Entry): number {
+  #ageMs({ maxAgeMs }: Entry): number {
     const all = this.#settings.limits.maxAgeMs;
     return maxAgeMs > 0 && all > 0 ? Math.min(maxAgeMs, all) : maxAgeMs || all;
   }
@@ -378,8 +398,3 @@ export class Outbox {
     this.#onChange();
   }
 }
-
-const entryOf = ({ message, delivery, key, maxAgeMs, acceptedAt, resolve, reject }: Pending): Entry => ({
-  ...{ message, delivery, key, maxAgeMs, acceptedAt, resolve, reject },
-  ...{ no: 0, deadline: undefined, before: undefined, after: undefined },
-});
