@@ -300,7 +300,7 @@ export class Outbox {
   #unwait(entry: Entry): void {
     if (entry.deadline) this.#deadlines?.remove(entry.deadline);
     entry.deadline = undefined;
-    if (entry.key !== undefined && this.#byKey?.get(entry.key) === entry) this.#byKey.delete(entry.key);
+    if (entry.key !== undefined) this.#byKey?.delete(entry.key);
   }
 
   /** Has an entry that is in no place wait before another one that does, or at the end. */

@@ -137,17 +137,47 @@ describe('a courier', () => {
     two!.reject(full);
     three!.reject(full);
     ping!.reject(full);
-    await clock.advance(249);
+    await clock.advance(100);
+    add('four');
+    await clock.advance(149);
     assert.deepEqual([names(), outbox.handed, withdrawn(), delivered], [[], 0, 1, []]);
     await clock.advance(1);
     const again = heard();
     assert.deepEqual(
       again.map(({ what }) => what),
-      ['one', 'two', 'three', 'PING'],
+      ['one', 'two', 'three', 'four', 'PING'],
     );
     again.at(-1)!.resolve();
     await clock.advance(0);
-    assert.deepEqual([delivered, clock.pending], [['one', 'two', 'three'], 0]);
+    assert.deepEqual([delivered, clock.pending], [['one', 'two', 'three', 'four'], 0]);
+  });
+
+  it('asks again after a while when it was the PING that a full queue refused', async () => {
+    const { clock, add, heard, names, withdrawn } = world();
+    add('one');
+    await clock.advance(0);
+    heard()
+      .at(-1)!
+      .reject(new USMPError('full', { code: 'USMP_QUEUE_FULL' }));
+    await clock.advance(249);
+    assert.deepEqual([names(), withdrawn()], [[], 0]);
+    await clock.advance(1);
+    assert.deepEqual(names(), ['PING']);
+  });
+
+  it('waits for a while after a PING that was not answered also in a hurry, and asks once then', async () => {
+    const { clock, courier, add, heard, names } = world();
+    add('one');
+    await clock.advance(0);
+    heard()
+      .at(-1)!
+      .reject(new USMPTimeoutError('no PONG', { code: 'USMP_NO_PONG' }));
+    await clock.advance(0);
+    courier.hurry();
+    await clock.advance(249);
+    assert.deepEqual(names(), []);
+    await clock.advance(10_000);
+    assert.deepEqual(names(), ['PING']);
   });
 
   it('asks for none when nobody wants one', async () => {
@@ -182,13 +212,14 @@ describe('a courier', () => {
     heard()
       .at(-1)!
       .reject(new USMPTimeoutError('no PONG', { code: 'USMP_NO_PONG' }));
-    await clock.advance(249);
-    assert.deepEqual(names(), [], 'not before a while has passed');
+    await clock.advance(100);
     add('two');
+    await clock.advance(149);
+    assert.deepEqual(names(), ['two'], 'not before a while has passed');
     await clock.advance(1);
-    const [two, ping] = heard();
-    assert.deepEqual([two?.what, ping?.what], ['two', 'PING']);
-    ping!.resolve();
+    const [ping] = heard();
+    assert.equal(ping?.what, 'PING');
+    ping.resolve();
     await clock.advance(0);
     assert.deepEqual([delivered, names(), clock.pending], [['one', 'two'], [], 0]);
   });

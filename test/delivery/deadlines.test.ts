@@ -48,6 +48,10 @@ describe('deadlines', () => {
     deadlines.remove(deadlines.add(20, 'second'));
     await clock.advance(10);
     assert.deepEqual([due.length, clock.pending], [1, 0]);
+    for (let i = 0; i < 1_000; i++) deadlines.add(20, 'all that one turn has');
+    deadlines.remove(deadlines.add(30, 'none'));
+    await clock.advance(10);
+    assert.deepEqual([due.length, clock.pending], [1_001, 0]);
   });
 
   it('are met a thousand a turn, when more are due at once', async () => {
