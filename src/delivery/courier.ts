@@ -7,7 +7,8 @@
 import type { CancelTimer, Clock } from '../clock.js';
 import { ConnectionClosedError, USMPError } from '../errors.js';
 import { MAX_FRAGMENT_BYTES } from '../wire/constants.js';
-import type { Handed, Outbox } from './outbox.js';
+import type { Handed } from './message.js';
+import type { Outbox } from './outbox.js';
 import type { DeliveryPolicy } from './policy.js';
 
 /** The session's side of it. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Budget } from '../../src/delivery/budget.js';
-import { Outbox, type Delivery, type Extras, type OutboxLimits } from '../../src/delivery/outbox.js';
+import type { Delivery, Extras } from '../../src/delivery/message.js';
+import { Outbox, type OutboxLimits } from '../../src/delivery/outbox.js';
 import { USMPError } from '../../src/errors.js';
 import { FakeClock, settle } from '../support/clock.js';
 
