@@ -1,32 +1,25 @@
 /**
- * The connection that stays up: one session to a gateway at a time, opened again whenever it ends (`Redial`), and an
- * outbox whose messages outlive sessions and are carried over whichever there is. It knows what it waits for and why,
+ * The connection that stays up: one session to a gateway at a time, opened again whenever it ends (`Redial`), and a
+ * mailbox whose messages outlive sessions and are carried over whichever there is. It knows what it waits for and why,
  * for people to see.
  */
 import { EventEmitter } from 'node:events';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import { checkChoice, toBytes } from '../check.js';
-import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
+import { NotConnectedError, USMPError } from '../errors.js';
 import { guarded } from '../endpoint/guarded.js';
 import { patient } from '../endpoint/patience.js';
 import { MAX_FRAMES_BEFORE_REKEY } from '../party/sender.js';
-import { fragment } from '../wire/fragments.js';
 import {
   checkConnectionOptions,
   type CheckedConnectionOptions,
   type ConnectionOptions,
 } from './connection-options.js';
-import { Courier, type Carrier } from '../delivery/courier.js';
+import type { Carrier } from '../delivery/courier.js';
 import { Holder } from '../delivery/holder.js';
+import { Mailbox } from '../delivery/mailbox.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
-import {
-  DELIVERIES,
-  Outbox,
-  type Delivery,
-  type KeptMessage,
-  type Outcome,
-  type OutboxLimits,
-} from '../delivery/outbox.js';
+import { type Delivery, type KeptMessage, type Outcome, type OutboxLimits } from '../delivery/outbox.js';
+import { GATEWAY_POLICY } from '../delivery/policy.js';
 import { Redial, type ConnectionState } from './redial.js';
 import { USMPClient } from './usmp-client.js';
 
@@ -70,15 +63,10 @@ interface Incoming {
 export class USMPConnection extends EventEmitter<ConnectionEvents> {
   readonly #options: CheckedConnectionOptions;
   readonly #client: USMPClient;
-  readonly #environment: ClientEnvironment;
-  readonly #outbox: Outbox;
+  readonly #mailbox: Mailbox;
   readonly #redial: Redial;
   readonly #holder: Holder<Incoming>;
-  /** While there is a session. */
-  #courier: Courier | undefined;
   #sessionId = '';
-  /** Called when nothing is left in the outbox. */
-  #onEmpty: (() => void) | undefined;
   /** Set when it is closed for good. */
   #closed: Promise<void> | undefined;
   #isFull = false;
@@ -88,8 +76,11 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     super();
     this.#options = checkConnectionOptions(options);
     const client = (this.#client = new USMPClient(options, environment));
-    this.#environment = environment;
-    this.#outbox = new Outbox(this.#options.outbox, environment.clock, () => this.#outboxChanged());
+    const { outbox: limits, rekey } = this.#options;
+    const { clock } = environment;
+    this.#mailbox = new Mailbox({ limits, rekey, clock, policy: GATEWAY_POLICY, other: 'gateway' }, () =>
+      this.#outboxChanged(),
+    );
     this.#holder = new Holder({
       give: ({ message, origin }) => guarded(() => this.emit('message', message, origin)) ?? true,
       onRoom: (room) => (room ? client.resume() : client.pause()),
@@ -99,14 +90,14 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
       backoff: this.#options.backoff,
       environment,
       onState: (state, previous) => this.#onState(state, previous),
-      drain: () => this.#drain(),
+      drain: () => this.#mailbox.drain(DRAIN_MS, patient(clock)),
     });
     client.on('established', (sessionId) => (this.#sessionId = sessionId));
     client.on('message', (message) => {
       this.#holder.put({ message, origin: { sessionId: this.#sessionId } });
     });
     client.on('rekeyed', (by) => {
-      if (by === 'peer' && client.protocol === 'udp') this.#courier?.keysChanged();
+      if (by === 'peer' && client.protocol === 'udp') this.#mailbox.keysChanged();
     });
   }
 
@@ -115,7 +106,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   }
 
   get stats(): ConnectionStats {
-    const { count: queued, bytes: queuedBytes, handed: underWay, delivered, dropped } = this.#outbox;
+    const { queued, queuedBytes, underWay, delivered, dropped } = this.#mailbox.stats;
     const { received, unclaimed } = this.#holder;
     const { state, sessions } = this.#redial;
     return {
@@ -163,7 +154,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * @param outcome `kept` when it is kept elsewhere, and will be put back by `restore`.
    */
   close(outcome?: 'kept'): Promise<void> {
-    return this.#end(() => this.#outbox.close(outcome ?? givenUp()));
+    return this.#end(() => this.#mailbox.close(outcome));
   }
 
   /**
@@ -173,13 +164,8 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    */
   handOver(heir: USMPConnection): Promise<void> {
     return this.#end(() => {
-      if (heir.#closed) {
-        this.#outbox.close(givenUp());
-        return;
-      }
-      heir.#outbox.takeOver(this.#outbox.release());
-      this.#holder.handOver(heir.#holder);
-      heir.#courier?.pump();
+      this.#mailbox.handOver(heir.#mailbox);
+      if (!heir.#closed) this.#holder.handOver(heir.#holder);
     });
   }
 
@@ -198,14 +184,8 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * closed for good.
    */
   async send(message: string | Uint8Array, delivery: Delivery = 'confirmed'): Promise<Outcome> {
-    const bytes = toBytes('message', message);
-    checkChoice('delivery', delivery, DELIVERIES);
-    fragment(bytes); // refuses a message that is too long before it is accepted
-    if (this.#closed) throw closedForGood();
-    const outcome = this.#outbox.add(bytes, delivery);
-    this.#courier?.pump();
     try {
-      return await outcome;
+      return await this.#mailbox.send(message, { delivery });
     } catch (error) {
       if (error instanceof USMPError && error.code === 'USMP_OUTBOX_FULL' && !this.#isFull) {
         this.#isFull = true;
@@ -231,7 +211,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
 
   /** What is in the outbox, for keeping it over a restart. */
   get undelivered(): KeptMessage[] {
-    return this.#outbox.content;
+    return this.#mailbox.content;
   }
 
   /**
@@ -240,20 +220,12 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * long, NotConnectedError when the connection was closed for good.
    */
   restore(kept: readonly KeptMessage[]): void {
-    if (!Array.isArray(kept)) throw new ArgumentError('kept', 'expected a list of messages');
-    const checked = kept.map((each: Partial<KeptMessage> | null | undefined) => {
-      const message = toBytes('kept', each?.message);
-      fragment(message);
-      return { message, delivery: checkChoice('kept', each?.delivery, DELIVERIES) };
-    });
-    if (this.#closed) throw closedForGood();
-    this.#outbox.restore(checked);
-    this.#courier?.pump();
+    this.#mailbox.restore(kept);
   }
 
   /** @returns the round-trip time in milliseconds. @throws NotConnectedError saying why there is no session. */
   async ping(): Promise<number> {
-    this.#running();
+    this.#checkRunning();
     return this.#client.ping();
   }
 
@@ -262,36 +234,32 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * opened for that (protocol §3.9). Settles when the new keys are in use. @throws as `ping` and `connect`.
    */
   async rekey(): Promise<void> {
-    await this.#running().rekey();
+    this.#checkRunning();
+    await this.#mailbox.rekey();
   }
 
   [inspect.custom](): string {
     return `USMPConnection ${this.state.at} ${inspect(this.#client)}`;
   }
 
-  #running(): Courier {
+  #checkRunning(): void {
     const { state } = this;
     if (this.#closed) throw closedForGood();
-    if (this.#courier && state.at === 'established') return this.#courier;
+    if (state.at === 'established') return;
     throw new NotConnectedError(
       state.at === 'waiting' ? `not connected: ${state.reason.message}` : `not connected (${state.at})`,
     );
   }
 
   #end(settle: () => void): Promise<void> {
+    this.#mailbox.shut(closedForGood);
     this.#closed ??= this.stop().then(settle);
     return this.#closed;
   }
 
   #onState(state: ConnectionState, previous: ConnectionState): void {
-    if (state.at === 'established') {
-      const { clock } = this.#environment;
-      this.#courier = new Courier(this.#outbox, this.#carrier, clock, this.#options.rekey);
-    } else if (state.at !== 'closing') {
-      this.#courier?.end();
-      this.#courier = undefined;
-      this.#onEmpty?.();
-    }
+    if (state.at === 'established') this.#mailbox.attach(this.#carrier);
+    else if (state.at !== 'closing') this.#mailbox.detach();
     guarded(() => this.emit('state', state, previous));
   }
 
@@ -321,29 +289,11 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     }
   }
 
-  /** Lets what is under way arrive, for a moment. */
-  async #drain(): Promise<void> {
-    if (!this.#courier || this.#outbox.count === 0) return;
-    const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
-    const cancel = patient(this.#environment.clock).setTimer(DRAIN_MS, () => this.#onEmpty?.());
-    this.#courier.hurry();
-    await empty;
-    this.#onEmpty = undefined;
-    cancel();
-  }
-
   #outboxChanged(): void {
-    if (this.#outbox.count === 0) this.#onEmpty?.();
-    if (this.#outbox.count < this.#options.outbox.maxCount) this.#isFull = false;
+    if (this.#mailbox.count < this.#options.outbox.maxCount) this.#isFull = false;
     guarded(() => this.emit('outbox'));
   }
 }
-
-const givenUp = (): USMPError =>
-  new USMPError('not sent: the connection was closed before the gateway had taken the message', {
-    code: 'USMP_OUTBOX_CLOSED',
-    fault: 'local',
-  });
 
 const closedForGood = (): NotConnectedError =>
   new NotConnectedError('not connected: this connection was closed for good');

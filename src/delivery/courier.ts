@@ -1,12 +1,15 @@
 /**
- * Carries messages from the outbox over one session, in order, and has them receipted (protocol §3.6): a PING after a
- * batch of messages, whose PONG proves that all of them were taken. It ends with its session; what it had under way
- * and was not receipted is the next one's to carry.
+ * Carries messages from the outbox over one session, in order, and has them receipted (protocol §3.6): by a PING behind
+ * them, whose PONG proves that all of them were taken. It goes out at once, behind all that was handed in together, but
+ * no second one before the PONG of the first is there or known not to come. The courier ends with its session; what it
+ * had under way and was not receipted is the next one's to carry.
  */
 import type { CancelTimer, Clock } from '../clock.js';
 import { ConnectionClosedError, USMPError } from '../errors.js';
 import { MAX_FRAGMENT_BYTES } from '../wire/constants.js';
-import type { Handed, Outbox } from './outbox.js';
+import type { Handed } from './message.js';
+import type { Outbox } from './outbox.js';
+import type { DeliveryPolicy } from './policy.js';
 
 /** The session's side of it. */
 export interface Carrier {
@@ -25,12 +28,22 @@ export interface RekeyPolicy {
   readonly afterFrames: number;
 }
 
-/** Messages under way at most: so many are sent twice when a session dies at the wrong moment. */
-const WINDOW = 64;
-/** A receipt is asked for at once when so many wait for it … */
-const RECEIPT_AT = WINDOW / 2;
-/** … and otherwise this much later, so that a stream of messages shares it. */
-const RECEIPT_DELAY_MS = 40;
+export const NEVER_REKEY: RekeyPolicy = { afterMs: 0, afterFrames: 0 };
+
+export interface CourierSettings {
+  readonly clock: Clock;
+  readonly policy: DeliveryPolicy;
+  readonly rekey: RekeyPolicy;
+}
+
+/** The receipt for what is under way. */
+type Receipt =
+  | { readonly at: 'none' }
+  /** Will be asked for when what runs now has come to its end: it may send more. */
+  | { readonly at: 'planned' }
+  | { readonly at: 'asked' }
+  /** Came to nothing, and is asked for again after a while. */
+  | { readonly at: 'failed'; readonly cancel: CancelTimer };
 
 interface Waiter {
   readonly resolve: () => void;
@@ -40,11 +53,11 @@ interface Waiter {
 export class Courier {
   readonly #outbox: Outbox;
   readonly #carrier: Carrier;
-  readonly #clock: Clock;
-  readonly #rekey: RekeyPolicy;
+  readonly #settings: CourierSettings;
   #state: 'carrying' | 'rekeying' | 'over' = 'carrying';
-  #receipt: 'none' | 'planned' | 'running' = 'none';
-  #cancelReceipt: CancelTimer = () => undefined;
+  #receipt: Receipt = { at: 'none' };
+  /** While the session's queue has no place for more. */
+  #cancelPause: CancelTimer | undefined;
   #cancelRekey: CancelTimer = () => undefined;
   #framesUnderKey = 0;
   /** Those who wait for the change of keys that is due; undefined when none is. */
@@ -52,18 +65,18 @@ export class Courier {
   /** The connection is about to close: nothing is gained by waiting for company. */
   #hurried = false;
 
-  constructor(outbox: Outbox, carrier: Carrier, clock: Clock, rekey: RekeyPolicy) {
+  constructor(outbox: Outbox, carrier: Carrier, settings: CourierSettings) {
     this.#outbox = outbox;
     this.#carrier = carrier;
-    this.#clock = clock;
-    this.#rekey = rekey;
+    this.#settings = settings;
     this.#armRekey();
     this.pump();
   }
 
   /** Sends what the window allows. To be called when something was put into the outbox. */
   pump(): void {
-    while (this.#state === 'carrying' && !this.#rekeyDue && this.#outbox.handed < WINDOW) {
+    const { window } = this.#settings.policy;
+    while (this.#isCarrying && this.#outbox.handed < window) {
       const handed = this.#outbox.hand();
       if (!handed) break;
       this.#carry(handed);
@@ -72,7 +85,7 @@ export class Courier {
     this.#rekeyWhenQuiet();
   }
 
-  /** Asks for receipts at once from now on. */
+  /** Asks for receipts without waiting for anything from now on: no more is coming. */
   hurry(): void {
     this.#hurried = true;
     this.#planReceipt();
@@ -101,7 +114,8 @@ export class Courier {
   end(): void {
     const wasRekeying = this.#state === 'rekeying';
     this.#state = 'over';
-    this.#cancelReceipt();
+    if (this.#receipt.at === 'failed') this.#receipt.cancel();
+    this.#cancelPause?.();
     this.#cancelRekey();
     // A change of keys that is under way tells its own outcome.
     const reason = new ConnectionClosedError('the session was closed', { fault: 'local' });
@@ -109,54 +123,83 @@ export class Courier {
     this.#outbox.takeBack();
   }
 
+  get #isCarrying(): boolean {
+    return this.#state === 'carrying' && !this.#rekeyDue && !this.#cancelPause;
+  }
+
   #carry({ no, message }: Handed): void {
+    const { afterFrames } = this.#settings.rekey;
     this.#framesUnderKey += Math.max(1, Math.ceil(message.length / MAX_FRAGMENT_BYTES));
-    if (this.#rekey.afterFrames > 0 && this.#framesUnderKey >= this.#rekey.afterFrames) this.#rekeyDue ??= [];
+    if (afterFrames > 0 && this.#framesUnderKey >= afterFrames) this.#rekeyDue ??= [];
     this.#carrier.send(message).then(
       () => {
         if (this.#state === 'over') return;
         this.#outbox.sent(no);
         this.pump();
       },
-      () => undefined, // the session died, or it was taken back; the outbox still has the message
+      (error: unknown) => {
+        // Otherwise the session died, or it was taken back; the outbox still has the message.
+        if (codeOf(error) === 'USMP_QUEUE_FULL' && this.#state !== 'over') this.#pause();
+      },
     );
   }
 
+  /** The session did not take a message that others may be under way behind: all of them go again, after a while. */
+  #pause(): void {
+    if (this.#cancelPause) return;
+    this.#cancelPause = this.#settings.clock.setTimer(this.#settings.policy.retryMs, () => {
+      this.#cancelPause = undefined;
+      this.pump();
+    });
+    this.#carrier.withdraw();
+    this.#outbox.takeBack();
+  }
+
   #planReceipt(): void {
-    if (this.#state === 'over' || this.#receipt === 'running') return;
-    if (this.#outbox.lastToConfirm === undefined) return;
-    if (this.#hurried || this.#rekeyDue || this.#outbox.handed >= RECEIPT_AT) {
+    if (this.#state === 'over' || this.#outbox.lastToConfirm === undefined) return;
+    const { at } = this.#receipt;
+    if (at === 'asked' || at === 'failed') return;
+    if (this.#hurried || this.#rekeyDue) {
       this.#askReceipt();
-    } else if (this.#receipt === 'none') {
-      this.#receipt = 'planned';
-      this.#cancelReceipt = this.#clock.setTimer(RECEIPT_DELAY_MS, () => this.#askReceipt());
+    } else if (at === 'none') {
+      this.#receipt = { at: 'planned' };
+      queueMicrotask(() => {
+        if (this.#receipt.at === 'planned') this.#askReceipt();
+      });
     }
   }
 
   #askReceipt(): void {
-    this.#cancelReceipt();
+    this.#receipt = { at: 'none' };
     const lastNo = this.#outbox.lastToConfirm;
-    this.#receipt = lastNo === undefined ? 'none' : 'running';
-    if (lastNo === undefined) return;
+    if (this.#state === 'over' || lastNo === undefined) return;
+    this.#receipt = { at: 'asked' };
     this.#carrier.ping().then(
       () => {
-        this.#receipt = 'none';
+        this.#receipt = { at: 'none' };
         if (this.#state === 'over') return;
         this.#outbox.confirm(lastNo);
         this.pump();
       },
       (error: unknown) => {
-        this.#receipt = 'none';
+        this.#receipt = { at: 'none' };
+        const code = codeOf(error);
         // Otherwise the session died.
-        if (error instanceof USMPError && error.code === 'USMP_NO_PONG') this.#planReceipt();
+        if (this.#state === 'over' || (code !== 'USMP_NO_PONG' && code !== 'USMP_QUEUE_FULL')) return;
+        const again = (): void => this.#askReceipt();
+        this.#receipt = {
+          at: 'failed',
+          cancel: this.#settings.clock.setTimer(this.#settings.policy.retryMs, again),
+        };
       },
     );
   }
 
   #armRekey(): void {
     this.#framesUnderKey = 0;
-    if (this.#rekey.afterMs === 0) return;
-    this.#cancelRekey = this.#clock.setTimer(this.#rekey.afterMs, () => {
+    const { clock, rekey } = this.#settings;
+    if (rekey.afterMs === 0) return;
+    this.#cancelRekey = clock.setTimer(rekey.afterMs, () => {
       this.#rekeyDue ??= [];
       this.pump();
     });
@@ -187,3 +230,5 @@ export class Courier {
       );
   }
 }
+
+const codeOf = (error: unknown): string | undefined => (error instanceof USMPError ? error.code : undefined);

@@ -186,3 +186,21 @@ describe('a connection that stays up', () => {
     await connection.stop();
   });
 });
+
+describe('a connection that is handed over to one that is closed', () => {
+  it('gives it nothing of what has arrived', async () => {
+    const { clock, gateway, connection } = world();
+    connection.hold();
+    connection.start();
+    await settle();
+    void gateway.sessions[0]!.send(Buffer.from('waits'));
+    await settle();
+    assert.equal(connection.stats.received, 1);
+    const heir = world().connection;
+    let given = 0;
+    heir.on('message', () => (given += 1));
+    await heir.close();
+    await Promise.all([connection.handOver(heir), clock.advance(SECOND)]);
+    assert.deepEqual([given, heir.stats.received], [0, 0]);
+  });
+});

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { Courier, type RekeyPolicy } from '../../src/delivery/courier.js';
+import { Courier, NEVER_REKEY, type RekeyPolicy } from '../../src/delivery/courier.js';
 import { Outbox, type Delivery } from '../../src/delivery/outbox.js';
-import { ConnectionClosedError, USMPTimeoutError } from '../../src/errors.js';
+import { DEVICE_POLICY, GATEWAY_POLICY } from '../../src/delivery/policy.js';
+import { ConnectionClosedError, USMPError, USMPTimeoutError } from '../../src/errors.js';
 import { FakeClock } from '../support/clock.js';
 
 interface Asked {
@@ -10,13 +11,11 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-const NEVER: RekeyPolicy = { afterMs: 0, afterFrames: 0 };
-
 /** A courier and a session whose answers the test gives. */
-function world(rekey: Partial<RekeyPolicy> = {}) {
+function world(rekey: Partial<RekeyPolicy> = {}, policy = GATEWAY_POLICY) {
   const clock = new FakeClock();
   const limits = { maxCount: 1_000, maxBytes: 2 ** 20, maxAgeMs: 0 };
-  const outbox = new Outbox(limits, clock, () => undefined);
+  const outbox = new Outbox({ limits, clock, other: 'gateway' }, () => undefined);
   const asked: Asked[] = [];
   const delivered: string[] = [];
   let withdrawn = 0;
@@ -31,8 +30,7 @@ function world(rekey: Partial<RekeyPolicy> = {}) {
         withdraw: () => (withdrawn += 1),
         changeKeys: () => ask('REKEY'),
       },
-      clock,
-      { ...NEVER, ...rekey },
+      { clock, policy, rekey: { ...NEVER_REKEY, ...rekey } },
     );
   const courier = start();
   const add = (text: string, delivery: Delivery = 'confirmed'): void => {
@@ -51,28 +49,57 @@ function world(rekey: Partial<RekeyPolicy> = {}) {
 const many = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
 
 describe('a courier', () => {
-  it('asks for a receipt 40 ms after a message, for all that has left by then', async () => {
+  it('asks for a receipt at once, behind all that was handed in together', async () => {
     const { clock, add, names } = world();
     add('one');
-    await clock.advance(39);
     add('two');
     assert.deepEqual(names(), ['one', 'two']);
-    await clock.advance(1);
+    await clock.advance(0);
     assert.deepEqual(names(), ['PING']);
-    await clock.advance(1_000);
-    assert.deepEqual(names(), [], 'one PING at a time');
+  });
+
+  for (const count of [30, 31, 32, 33, 64]) {
+    it(`asks for one receipt for ${count} messages that were handed in together, without waiting`, async () => {
+      const { clock, add, heard, delivered } = world();
+      for (const text of many(count)) add(text);
+      await clock.advance(0);
+      const asked = heard();
+      assert.deepEqual(asked.map(({ what }) => what).slice(-2), [String(count - 1), 'PING']);
+      asked.at(-1)!.resolve();
+      await clock.advance(0);
+      assert.deepEqual([delivered.length, clock.now(), clock.pending], [count, 0, 0]);
+    });
+  }
+
+  it('asks for another receipt only when the one before is in, and then at once', async () => {
+    const { clock, add, heard, names, delivered } = world();
+    add('before');
+    await clock.advance(0);
+    const ping = heard().at(-1)!;
+    for (const text of many(20)) {
+      add(text);
+      await clock.advance(100);
+    }
+    assert.deepEqual(names(), many(20), 'however slow the path is');
+    ping.resolve();
+    await clock.advance(0);
+    assert.deepEqual(delivered, ['before']);
+    const [next, ...others] = heard();
+    assert.deepEqual([next?.what, others], ['PING', []]);
+    next!.resolve();
+    await clock.advance(0);
+    assert.deepEqual([delivered.length, names()], [21, []]);
   });
 
   it('takes a PONG for the receipt of what was sent before its PING, and of nothing after it', async () => {
     const { clock, outbox, add, heard, delivered } = world();
     add('before');
-    await clock.advance(40);
+    await clock.advance(0);
     add('after');
     const ping = heard().find(({ what }) => what === 'PING')!;
     ping.resolve();
     await clock.advance(0);
     assert.deepEqual([delivered, outbox.handed, outbox.count], [['before'], 1, 1]);
-    await clock.advance(40);
     heard()
       .find(({ what }) => what === 'PING')!
       .resolve();
@@ -80,27 +107,77 @@ describe('a courier', () => {
     assert.deepEqual(delivered, ['before', 'after']);
   });
 
-  it('has 64 messages under way at most, and goes on with the receipt', async () => {
-    const { clock, add, heard } = world();
-    for (const text of many(100)) add(text);
-    const first = heard();
-    assert.equal(first.filter(({ what }) => what !== 'PING').length, 64);
-    const ping = first.find(({ what }) => what === 'PING')!;
-    ping.resolve();
+  for (const [name, policy, window] of [
+    ['a gateway', GATEWAY_POLICY, 64],
+    ['a device', DEVICE_POLICY, 1],
+  ] as const) {
+    it(`has ${window} under way to ${name} at most, and goes on with the receipt`, async () => {
+      const { clock, add, heard, names, delivered } = world({}, policy);
+      for (const text of many(100)) add(text);
+      await clock.advance(0);
+      const asked = heard();
+      assert.deepEqual(
+        asked.map(({ what }) => what),
+        [...many(window), 'PING'],
+      );
+      asked.at(-1)!.resolve();
+      await clock.advance(0);
+      assert.deepEqual(delivered, many(window));
+      assert.deepEqual(names(), [...many(100).slice(window, 2 * window), 'PING']);
+    });
+  }
+
+  it('takes what a full queue refused back, with all behind it, and tries again after a while', async () => {
+    const { clock, outbox, add, heard, names, delivered, withdrawn } = world();
+    for (const text of ['one', 'two', 'three']) add(text);
     await clock.advance(0);
-    // Those that had left when it was asked for are receipted, and as many follow.
-    assert.equal(heard().filter(({ what }) => what !== 'PING').length, first.indexOf(ping));
+    const [one, two, three, ping] = heard();
+    const full = new USMPError('full', { code: 'USMP_QUEUE_FULL' });
+    one!.resolve();
+    two!.reject(full);
+    three!.reject(full);
+    ping!.reject(full);
+    await clock.advance(100);
+    add('four');
+    await clock.advance(149);
+    assert.deepEqual([names(), outbox.handed, withdrawn(), delivered], [[], 0, 1, []]);
+    await clock.advance(1);
+    const again = heard();
+    assert.deepEqual(
+      again.map(({ what }) => what),
+      ['one', 'two', 'three', 'four', 'PING'],
+    );
+    again.at(-1)!.resolve();
+    await clock.advance(0);
+    assert.deepEqual([delivered, clock.pending], [['one', 'two', 'three', 'four'], 0]);
   });
 
-  it('asks for a receipt at once when 32 wait for it', async () => {
-    const { clock, add, names } = world();
-    for (const text of many(31)) add(text);
+  it('asks again after a while when it was the PING that a full queue refused', async () => {
+    const { clock, add, heard, names, withdrawn } = world();
+    add('one');
     await clock.advance(0);
-    assert.ok(!names().includes('PING'));
-    add('31');
-    assert.deepEqual(names(), ['31', 'PING']);
-    await clock.advance(1_000);
-    assert.deepEqual(names(), [], 'the planned one is called off');
+    heard()
+      .at(-1)!
+      .reject(new USMPError('full', { code: 'USMP_QUEUE_FULL' }));
+    await clock.advance(249);
+    assert.deepEqual([names(), withdrawn()], [[], 0]);
+    await clock.advance(1);
+    assert.deepEqual(names(), ['PING']);
+  });
+
+  it('waits for a while after a PING that was not answered also in a hurry, and asks once then', async () => {
+    const { clock, courier, add, heard, names } = world();
+    add('one');
+    await clock.advance(0);
+    heard()
+      .at(-1)!
+      .reject(new USMPTimeoutError('no PONG', { code: 'USMP_NO_PONG' }));
+    await clock.advance(0);
+    courier.hurry();
+    await clock.advance(249);
+    assert.deepEqual(names(), []);
+    await clock.advance(10_000);
+    assert.deepEqual(names(), ['PING']);
   });
 
   it('asks for none when nobody wants one', async () => {
@@ -131,22 +208,26 @@ describe('a courier', () => {
   it('asks again when a PING was not answered in time and the session goes on', async () => {
     const { clock, add, heard, names, delivered } = world();
     add('one');
-    await clock.advance(40);
+    await clock.advance(0);
     heard()
       .at(-1)!
       .reject(new USMPTimeoutError('no PONG', { code: 'USMP_NO_PONG' }));
-    await clock.advance(40);
+    await clock.advance(100);
+    add('two');
+    await clock.advance(149);
+    assert.deepEqual(names(), ['two'], 'not before a while has passed');
+    await clock.advance(1);
     const [ping] = heard();
     assert.equal(ping?.what, 'PING');
     ping.resolve();
     await clock.advance(0);
-    assert.deepEqual([delivered, names()], [['one'], []]);
+    assert.deepEqual([delivered, names(), clock.pending], [['one', 'two'], [], 0]);
   });
 
   it('leaves what is under way to the next session when its own ends, in order', async () => {
     const { clock, outbox, courier, start, add, heard, names, delivered } = world();
     for (const text of ['one', 'two', 'three']) add(text);
-    await clock.advance(40);
+    await clock.advance(0);
     const [first, , , ping] = heard();
     courier.end();
     const died = new ConnectionClosedError('died');
@@ -158,18 +239,31 @@ describe('a courier', () => {
     assert.deepEqual(names(), ['one', 'two', 'three']);
   });
 
-  it('ends without a timer for a receipt that was planned', () => {
-    const { clock, courier, add } = world();
+  it('ends without a timer, and asks for nothing that was planned', async () => {
+    for (const code of ['USMP_NO_PONG', 'USMP_QUEUE_FULL']) {
+      const { clock, courier, add, heard, names } = world();
+      add('one');
+      await clock.advance(0);
+      for (const { reject } of heard()) reject(new USMPError('no', { code }));
+      await clock.advance(0);
+      assert.ok(clock.pending > 0, code);
+      courier.end();
+      assert.equal(clock.pending, 0, code);
+      add('two');
+      await clock.advance(1_000);
+      assert.deepEqual(names(), [], code);
+    }
+    const { clock, courier, add, names } = world();
     add('one');
-    assert.equal(clock.pending, 1);
     courier.end();
-    assert.equal(clock.pending, 0);
+    await clock.advance(0);
+    assert.deepEqual(names(), ['one']);
   });
 
   it('takes no PONG of its session for a receipt once that is over', async () => {
     const { clock, courier, add, heard, delivered } = world();
     add('one');
-    await clock.advance(40);
+    await clock.advance(0);
     const ping = heard().at(-1)!;
     courier.end();
     ping.resolve();
@@ -180,14 +274,14 @@ describe('a courier', () => {
   it('sends all again that has no receipt when the gateway has changed the keys', async () => {
     const { clock, courier, add, heard, names, delivered, withdrawn } = world();
     for (const text of ['one', 'two']) add(text);
-    await clock.advance(40);
+    await clock.advance(0);
     const ping = heard().at(-1)!;
     courier.keysChanged();
     assert.deepEqual([names(), withdrawn()], [['one', 'two'], 1]);
     ping.resolve(); // says nothing about what was sealed under the new keys
     await clock.advance(0);
     assert.deepEqual(delivered, []);
-    await clock.advance(40);
+    await clock.advance(0);
     heard().at(-1)!.resolve();
     await clock.advance(0);
     assert.deepEqual(delivered, ['one', 'two']);
@@ -229,12 +323,12 @@ describe('a courier that changes keys', () => {
     it.add('x'.repeat(452));
     it.add('x'.repeat(453));
     assert.ok(!(await answer(it)).includes('REKEY'), 'four frames');
-    await it.clock.advance(40);
+    await it.clock.advance(0);
     await answer(it);
     it.add('fifth');
     assert.deepEqual(await answer(it), ['fifth', 'PING', 'PING', 'REKEY']);
     for (const text of many(4)) it.add(text);
-    await it.clock.advance(40);
+    await it.clock.advance(0);
     assert.ok(!(await answer(it)).includes('REKEY'), 'they count anew');
   });
 
@@ -268,7 +362,7 @@ describe('a courier that changes keys', () => {
         if (fails) await assert.rejects(each, error);
         else await each;
       }
-      assert.deepEqual(it.names(), ['waits']);
+      assert.deepEqual(it.names(), ['waits', 'PING']);
     }
   });
 
@@ -311,7 +405,7 @@ describe('a courier that changes keys', () => {
     it.add('two');
     it.courier.keysChanged();
     it.heard();
-    await it.clock.advance(40);
+    await it.clock.advance(0);
     assert.ok(!(await answer(it)).includes('REKEY'));
   });
 });

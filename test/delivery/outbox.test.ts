@@ -1,17 +1,20 @@
 import assert from 'node:assert/strict';
-import { Outbox, type Delivery, type OutboxLimits } from '../../src/delivery/outbox.js';
+import { Budget } from '../../src/delivery/budget.js';
+import type { Delivery, Extras } from '../../src/delivery/message.js';
+import { Outbox, type OutboxLimits } from '../../src/delivery/outbox.js';
 import { USMPError } from '../../src/errors.js';
 import { FakeClock, settle } from '../support/clock.js';
 
 const LIMITS: OutboxLimits = { maxCount: 100, maxBytes: 1_000, maxAgeMs: 0 };
 
 /** An outbox, how often it has told of a change, and what became of the messages that were put in. */
-function world(limits: Partial<OutboxLimits> = {}, clock = new FakeClock()) {
+function world(limits: Partial<OutboxLimits> = {}, clock = new FakeClock(), budget?: Budget) {
   let changes = 0;
-  const outbox = new Outbox({ ...LIMITS, ...limits }, clock, () => (changes += 1));
+  const settings = { limits: { ...LIMITS, ...limits }, clock, other: 'gateway' as const, budget };
+  const outbox = new Outbox(settings, () => (changes += 1));
   const outcomes: string[] = [];
-  const add = (text: string, delivery: Delivery = 'confirmed'): void => {
-    outbox.add(Buffer.from(text), delivery).then(
+  const add = (text: string, delivery: Delivery = 'confirmed', extras: Extras = {}): void => {
+    outbox.add(Buffer.from(text), delivery, extras).then(
       (outcome) => outcomes.push(`${text} ${outcome}`),
       (error: unknown) => outcomes.push(`${text} ${(error as USMPError).code} at ${clock.now()}`),
     );
@@ -283,5 +286,244 @@ describe('an outbox whose messages may wait for 10 s', () => {
     );
     await clock.advance(10_000);
     await expired;
+  });
+});
+
+describe('an outbox whose messages have keys', () => {
+  /** Puts in a message with this key; `add` of the world has the others. */
+  function keyed(limits: Partial<OutboxLimits> = {}) {
+    const it = world(limits);
+    const put = (text: string, key: string, extras: Extras = {}): void =>
+      it.add(text, 'confirmed', { ...extras, key });
+    return { ...it, put };
+  }
+
+  it('has the latest take the place of the one that waits, and tells so', async () => {
+    const { outbox, add, put, told, content, changed } = keyed();
+    put('20 degrees', 'target');
+    add('another');
+    put('on', 'switch');
+    changed();
+    put('21.5 degrees', 'target');
+    assert.equal(changed(), 1);
+    assert.deepEqual(content(), ['21.5 degrees', 'another', 'on']);
+    assert.deepEqual([outbox.count, outbox.bytes, outbox.replaced, outbox.dropped], [3, 21, 1, 0]);
+    assert.deepEqual(await told(), ['20 degrees replaced']);
+    for (let i = 0; i < 3; i++) outbox.hand();
+    outbox.confirm(3);
+    assert.deepEqual(await told(), ['21.5 degrees delivered', 'another delivered', 'on delivered']);
+  });
+
+  it('has it take the last place, too, and the only one', () => {
+    const { put, content } = keyed();
+    put('a', 'key');
+    put('b', 'key');
+    assert.deepEqual(content(), ['b']);
+    put('x', 'other');
+    put('y', 'other');
+    assert.deepEqual(content(), ['b', 'y']);
+  });
+
+  it('has it queue behind the others when the older one is under way', async () => {
+    const { outbox, add, put, hand, told, content } = keyed();
+    put('old', 'key');
+    add('another');
+    hand(1);
+    put('new', 'key');
+    assert.deepEqual(content(), ['old', 'another', 'new']);
+    put('newer', 'key');
+    assert.deepEqual([content(), await told()], [['old', 'another', 'newer'], ['new replaced']]);
+    outbox.confirm(1);
+    assert.deepEqual(await told(), ['old delivered']);
+  });
+
+  it('has the latest take the place of those that were under way when the session died', async () => {
+    const { outbox, add, put, hand, told, content } = keyed();
+    put('1', 'key');
+    add('a');
+    put('x', 'other');
+    hand(3);
+    put('2', 'key');
+    hand(1);
+    put('3', 'key');
+    outbox.takeBack();
+    assert.deepEqual(content(), ['3', 'a', 'x']);
+    assert.deepEqual((await told()).sort(), ['1 replaced', '2 replaced']);
+    assert.deepEqual([outbox.handed, outbox.count, outbox.bytes, outbox.lastToConfirm], [0, 3, 3, undefined]);
+    hand(3);
+    outbox.confirm(99);
+    assert.deepEqual(await told(), ['3 delivered', 'a delivered', 'x delivered']);
+  });
+
+  it('has one that waits take the place of one that was kept, or is taken over', async () => {
+    const { outbox, put, told, content } = keyed();
+    put('new', 'key');
+    put('alone', 'other');
+    const message = (text: string, key?: string) => ({
+      message: Buffer.from(text),
+      delivery: 'sent' as const,
+      key,
+    });
+    outbox.restore([
+      message('first'),
+      message('old', 'key'),
+      message('older twin', 'k'),
+      message('twin', 'k'),
+    ]);
+    assert.deepEqual(content(), ['first', 'new', 'twin', 'alone']);
+    assert.deepEqual([outbox.count, outbox.bytes, outbox.replaced], [4, 17, 2]);
+    const before = keyed();
+    before.put('oldest', 'key');
+    before.add('late');
+    outbox.takeOver(before.outbox.release());
+    assert.deepEqual(content(), ['new', 'late', 'first', 'twin', 'alone']);
+    assert.deepEqual([await before.told(), await told()], [['oldest replaced'], []]);
+  });
+
+  it('keeps a key over a restart, and an age', () => {
+    const { outbox, add, put } = keyed();
+    put('a', 'key', { maxAgeMs: 5_000 });
+    add('b');
+    assert.deepEqual(outbox.content, [
+      { message: Uint8Array.from([97]), delivery: 'confirmed', key: 'key', maxAgeMs: 5_000 },
+      { message: Uint8Array.from([98]), delivery: 'confirmed' },
+    ]);
+  });
+
+  it('takes a newer one however full it is, if it is not longer than there is room', async () => {
+    const { put, told, content } = keyed({ maxCount: 1, maxBytes: 5 });
+    put('123', 'key');
+    put('12345', 'key');
+    put('123456', 'key');
+    assert.deepEqual(await told(), ['123 replaced', '123456 USMP_OUTBOX_FULL at 0']);
+    assert.deepEqual(content(), ['12345'], 'and the older one stays');
+  });
+
+  it('forgets a key with its message, however that left', async () => {
+    const { clock, outbox, put, told, content } = keyed();
+    put('expires', 'a', { maxAgeMs: 1_000 });
+    await clock.advance(1_000);
+    put('goes', 'b');
+    outbox.hand();
+    outbox.confirm(1);
+    put('given up', 'c');
+    outbox.close('kept');
+    for (const key of ['a', 'b', 'c']) put(key, key);
+    assert.deepEqual(content(), ['a', 'b', 'c']);
+    assert.deepEqual(await told(), ['expires USMP_EXPIRED at 1000', 'goes delivered', 'given up kept']);
+  });
+});
+
+describe('an outbox whose messages have ages of their own', () => {
+  it('gives up each in its own time, a younger one before an older one, with one timer', async () => {
+    const { clock, add, told } = world();
+    add('ever');
+    add('long', 'sent', { maxAgeMs: 9_000 });
+    add('short', 'sent', { maxAgeMs: 1_000 });
+    add('medium', 'sent', { maxAgeMs: 5_000 });
+    assert.equal(clock.pending, 1);
+    await clock.advance(60_000);
+    assert.deepEqual(await told(), [
+      'short USMP_EXPIRED at 1000',
+      'medium USMP_EXPIRED at 5000',
+      'long USMP_EXPIRED at 9000',
+    ]);
+    assert.equal(clock.pending, 0);
+  });
+
+  it('lets none wait longer than the outbox allows', async () => {
+    const { clock, add, told } = world({ maxAgeMs: 3_000 });
+    add('longer', 'sent', { maxAgeMs: 9_000 });
+    add('shorter', 'sent', { maxAgeMs: 500 });
+    add('as it is', 'sent', { maxAgeMs: 0 });
+    await clock.advance(60_000);
+    assert.deepEqual(await told(), [
+      'shorter USMP_EXPIRED at 500',
+      'longer USMP_EXPIRED at 3000',
+      'as it is USMP_EXPIRED at 3000',
+    ]);
+  });
+
+  it('says how long it was that it might wait', async () => {
+    const { clock, outbox } = world();
+    const expired = assert.rejects(outbox.add(Buffer.from('x'), 'sent', { maxAgeMs: 1_500 }), /for 1\.5 s,/);
+    await clock.advance(1_500);
+    await expired;
+  });
+
+  it('begins anew with the message that takes the place of an older one', async () => {
+    const { clock, add, told } = world();
+    add('old', 'sent', { key: 'key', maxAgeMs: 1_000 });
+    await clock.advance(600);
+    add('new', 'sent', { key: 'key', maxAgeMs: 1_000 });
+    await clock.advance(60_000);
+    assert.deepEqual(await told(), ['old replaced', 'new USMP_EXPIRED at 1600']);
+  });
+
+  it('hands out none that is too old, though its timer is late', async () => {
+    const { clock, outbox, add, told } = world();
+    for (const text of ['one', 'two']) add(text, 'sent', { maxAgeMs: 1_000 });
+    add('three');
+    clock.work(1_000);
+    assert.equal(Buffer.from(outbox.hand()!.message).toString(), 'three');
+    assert.deepEqual(await told(), ['one USMP_EXPIRED at 1000', 'two USMP_EXPIRED at 1000']);
+    assert.deepEqual([outbox.count, outbox.handed, clock.pending], [1, 1, 0]);
+  });
+
+  it('has no timer when none that waits can be too old', async () => {
+    const { clock, outbox, add } = world();
+    add('under way', 'confirmed', { maxAgeMs: 1_000 });
+    outbox.hand();
+    add('ever');
+    assert.equal(clock.pending, 0);
+    outbox.takeBack();
+    assert.equal(clock.pending, 1);
+    await clock.advance(1_000);
+    assert.deepEqual([outbox.count, clock.pending], [1, 0]);
+  });
+});
+
+describe('outboxes that share a budget', () => {
+  it('hold no more together than it allows, and have room again when one of them has', async () => {
+    const budget = new Budget({ maxCount: 3, maxBytes: 10 });
+    const [one, two] = [world({}, new FakeClock(), budget), world({}, new FakeClock(), budget)];
+    one.add('1234');
+    two.add('1234');
+    two.add('123'); // too many bytes
+    two.add('1');
+    one.add(''); // too many
+    assert.deepEqual(await two.told(), ['123 USMP_OUTBOX_FULL at 0']);
+    assert.deepEqual(await one.told(), [' USMP_OUTBOX_FULL at 0']);
+    assert.deepEqual([budget.count, budget.bytes, one.outbox.count, two.outbox.count], [3, 9, 1, 2]);
+    one.outbox.close('kept');
+    assert.deepEqual([budget.count, budget.bytes], [2, 5]);
+    two.add('12345');
+    assert.equal(two.outbox.count, 3);
+  });
+
+  it('say that it is all together that is too much', async () => {
+    const budget = new Budget({ maxCount: 1, maxBytes: 10 });
+    const [one, two] = [world({}, new FakeClock(), budget), world({}, new FakeClock(), budget)];
+    one.add('a');
+    await assert.rejects(two.outbox.add(Buffer.from('b'), 'sent'), /1 messages .* for all gateways together/);
+  });
+
+  it('draw on it for what they take over, however much that is, and for what is replaced no more', () => {
+    const budget = new Budget({ maxCount: 2, maxBytes: 10 });
+    const { outbox, add } = world({}, new FakeClock(), budget);
+    const kept = ['a', 'b', 'c'].map((text) => ({
+      message: Buffer.from(text),
+      delivery: 'sent' as const,
+      key: text,
+    }));
+    outbox.restore(kept);
+    assert.deepEqual([budget.count, budget.bytes], [3, 3]);
+    add('long', 'sent', { key: 'b' });
+    assert.deepEqual([budget.count, budget.bytes], [3, 6]);
+    outbox.restore(kept.slice(0, 2));
+    assert.deepEqual([budget.count, budget.bytes, outbox.bytes], [3, 6, 6]);
+    for (let i = 0; i < 3; i++) outbox.hand();
+    outbox.sent(3);
+    assert.deepEqual([budget.count, budget.bytes], [0, 0]);
   });
 });
