@@ -22,11 +22,11 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   party: ['errors', 'wire', 'crypto', 'handshake', 'session', 'link'],
   endpoint: ['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
   client: [
-    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
+    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'link', 'party'],
     ...['delivery', 'endpoint'],
   ],
   server: [
-    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
+    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'link', 'party'],
     ...['delivery', 'endpoint'],
   ],
   index: [
@@ -56,7 +56,7 @@ const RULES: readonly string[] = [
 
 const MAX_LINES = 400;
 /** Files that are longer by now, and how long they may be until each is two. */
-const EXCUSED: ReadonlyMap<string, number> = new Map([['src/party/party.ts', 480]]);
+const EXCUSED: ReadonlyMap<string, number> = new Map();
 
 /** The room of a file, given by its path from the root: `src/wire/frame.ts` is in `wire`. */
 function roomOf(path: string): string | undefined {
