@@ -5,6 +5,8 @@ import { equalProofs } from '../crypto/proofs.js';
 import { ClientHandshake } from '../handshake/client.js';
 import { Channel, type News } from '../endpoint/channel.js';
 import { CLOSE_MS, Endpoint } from '../endpoint/endpoint.js';
+import { DatagramLink, REPEATS } from '../link/datagram-link.js';
+import { StreamLink } from '../link/stream-link.js';
 import { Party } from '../party/party.js';
 import type { Protocol } from '../transport/transport.js';
 import { formatDeviceId } from '../wire/device-id.js';
@@ -149,7 +151,7 @@ export class USMPClient extends Endpoint {
     return new Channel({
       party: new Party({
         handshake: new ClientHandshake({ psk, deviceId, random }),
-        transport: protocol,
+        link: protocol === 'tcp' ? new StreamLink() : new DatagramLink(REPEATS.client),
         suite,
         random,
         times: { handshakeMs, keepaliveMs, pongTimeoutMs, sessionTimeoutMs: 0 },

@@ -1,5 +1,5 @@
 /**
- * A `Party` at work: it moves bytes between the peer and a transport, keeps its one timer, and turns tickets into
+ * A `Party` at work: it moves bytes between the party and a transport, keeps its one timer, and turns tickets into
  * promises. What a session has to tell comes through one channel of news, in order; `USMPClient` and the server's
  * sessions are both built on it. What arrives is worked off a few milliseconds a turn.
  */
@@ -60,7 +60,7 @@ export interface ChannelOptions {
   readonly hooks: ChannelHooks;
 }
 
-/** For the deadline of the peer in this state, or for the opening of the transport. */
+/** For the deadline of the party in this state, or for the opening of the transport. */
 interface Alarm {
   readonly cancel: CancelTimer;
   readonly deadline?: number;
@@ -249,7 +249,7 @@ export class Channel {
     this.#settleClosed(this.#reason);
   }
 
-  /** Puts something into the peer and deals with all that comes out of it. */
+  /** Puts something into the party and deals with all that comes out of it. */
   #run(put: (party: Party, now: number) => unknown): void {
     try {
       put(this.#party, this.#clock.now());

@@ -10,7 +10,7 @@ import type { Frame } from '../wire/frame.js';
 import { decodeChallenge, decodeHelloRetry, decodeSessionOk, encodeHello } from '../wire/payloads.js';
 import { unexpected, type Ending, type Handshake, type HandshakeStep } from './handshake.js';
 
-/** Over UDP, silence means a refusal when what it follows was sent so often, and so long ago at first. */
+/** Over datagrams, silence means a refusal when what it follows was sent so often, and so long ago at first. */
 const REFUSAL_SENDS = 5;
 const REFUSAL_MS = 5_000;
 
@@ -65,7 +65,7 @@ export class ClientHandshake implements Handshake {
       );
     }
     if (state.at === 'challenge' && state.cookieSent) {
-      if (ending.over === 'udp' && !isRefusal(ending)) return late();
+      if (ending.over === 'datagram' && !isRefusal(ending)) return late();
       return new HandshakeError(
         'the gateway answered, and then sent no CHALLENGE: it may have locked this address out after failed ' +
           'attempts (wait a minute), or be full, or the network loses much',
@@ -73,7 +73,7 @@ export class ClientHandshake implements Handshake {
       );
     }
     return new HandshakeError(
-      ending.over === 'udp'
+      ending.over === 'datagram'
         ? 'no answer to HELLO: check host and port, that the gateway listens on UDP, and that no firewall is in between'
         : 'connected, but no answer to HELLO: check that the port is that of a USMP gateway',
       { code: 'USMP_NO_ANSWER', fault: 'network' },
@@ -135,7 +135,7 @@ export class ClientHandshake implements Handshake {
 function isRefusal(ending: Ending): boolean {
   if (ending.by === 'close') return true;
   const { over, since } = ending;
-  return over === 'udp' && since !== undefined && since.sends >= REFUSAL_SENDS && since.ms >= REFUSAL_MS;
+  return over === 'datagram' && since !== undefined && since.sends >= REFUSAL_SENDS && since.ms >= REFUSAL_MS;
 }
 
 function late(): HandshakeError {

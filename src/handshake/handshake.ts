@@ -2,7 +2,7 @@
 import type { Secret } from '../crypto/secret.js';
 import type { USMPError } from '../errors.js';
 import { HandshakeError } from '../errors.js';
-import { typeName } from '../wire/constants.js';
+import { typeName, type LinkKind } from '../wire/constants.js';
 import type { Frame } from '../wire/frame.js';
 
 /** What a finished handshake hands to the session; the receiver of this owns the keys. */
@@ -26,10 +26,10 @@ export interface HandshakeStep {
 export type Ending =
   /** The other side closed the connection. */
   | { readonly by: 'close' }
-  /** The time was over. UDP: how often, and how long ago at first, the last frame was sent that got no answer. */
+  /** The time was over. Datagrams: how often, and how long ago at first, the last frame was sent that got no answer. */
   | {
       readonly by: 'silence';
-      readonly over: 'tcp' | 'udp';
+      readonly over: LinkKind;
       readonly since?: { readonly sends: number; readonly ms: number } | undefined;
     };
 
@@ -39,7 +39,7 @@ export interface Handshake {
   start(): Frame | undefined;
   /**
    * @throws USMPError when the frame is not what this state awaits or does not stand up. The state is then
-   * unchanged, so that over UDP a forged datagram can be dropped and the handshake lives on.
+   * unchanged, so that a forged datagram can be dropped and the handshake lives on.
    */
   receive(frame: Frame): HandshakeStep;
   /** Why it came to nothing, inferred from the step it was at and what was measured there (protocol §1: there is no error frame). */

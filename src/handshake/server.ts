@@ -113,7 +113,7 @@ export class ServerHandshake implements Handshake {
     return { pskWanted: deviceId };
   }
 
-  /** @throws AuthError when the device is unknown or its proof is wrong; over UDP it may be forged, and the true one still come. */
+  /** @throws AuthError when the device is unknown or its proof is wrong; over datagrams it may be forged, and the true one still come. */
   #helloAck(
     { deviceId, proofInput, keys, psk, isKnown }: State & { at: 'helloAck' },
     frame: Frame,

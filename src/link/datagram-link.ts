@@ -1,26 +1,30 @@
-/** Stop-and-wait over datagrams (protocol §4): the one frame under way, its repeats, and when it counts as lost. */
+/**
+ * Frames over datagrams (protocol §4): the one frame under way, its repeats and when it counts as lost; UTACKs both ways,
+ * and the frames of the handshake that come again.
+ */
 import { sameBytes } from '../wire/bytes.js';
-import { isSealed, type FrameType } from '../wire/constants.js';
-import type { Utack } from '../wire/utack.js';
+import { FrameType, isSealed } from '../wire/constants.js';
+import { decodeFrame, type Frame } from '../wire/frame.js';
+import { decodeUtack, encodeUtack, type Utack } from '../wire/utack.js';
+import type { Arrival, Link, Outgoing, Silence } from './link.js';
 import { RoundTrip } from './rtt.js';
 
 /** Five sends at least, and this long at least: a busy device acknowledges late (protocol §4.2). */
 const MIN_SENDS = 5;
 const PATIENCE_MS = 10_000;
 
-export interface Outgoing {
-  readonly bytes: Uint8Array;
-  readonly type: FrameType;
-  readonly seq: number;
-  /** Whether this UTACK, which names type and seq, ends the repeats. */
-  acknowledgedBy(utack: Utack): boolean;
+export interface RepeatTimes {
+  /** Before the first repeat, as long as no round trip was measured. */
+  readonly initialTimeoutMs: number;
+  /** Before each repeat of a frame of the handshake, at least. */
+  readonly handshakeTimeoutMs?: number;
 }
 
-/** How long a frame has gone without an answer, as far as it was tried. */
-export interface Silence {
-  readonly sends: number;
-  readonly ms: number;
-}
+/** By our own role: protocol §4.2; towards a device §7.3, and in its handshake §7.6. */
+export const REPEATS = {
+  client: { initialTimeoutMs: 500 },
+  server: { initialTimeoutMs: 200, handshakeTimeoutMs: 1_000 },
+} as const;
 
 interface UnderWay {
   readonly frame: Outgoing;
@@ -29,47 +33,126 @@ interface UnderWay {
   repeatAt: number;
 }
 
-export class DatagramLink {
+export class DatagramLink implements Link {
+  readonly kind = 'datagram';
+  readonly isFaultFatal = false;
+  readonly holdsMore = false;
+  readonly isRekeyRisky = true;
+  isTaking = true;
   readonly #roundTrip: RoundTrip;
   readonly #handshakeTimeoutMs: number;
+  #outbound: Uint8Array[] = [];
+  #arrived: Uint8Array | undefined;
   #underWay: UnderWay | undefined;
-  /** Handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
-  readonly #handled: Uint8Array[] = [];
+  /** Frames of the handshake dealt with; a repeat is acknowledged and otherwise passed over. */
+  readonly #handled: Frame[] = [];
 
-  /**
-   * @param options.initialTimeoutMs before the first repeat, as long as no round trip was measured.
-   * @param options.handshakeTimeoutMs before each repeat of a frame of the handshake, at least.
-   */
-  constructor(options: { initialTimeoutMs: number; handshakeTimeoutMs?: number }) {
-    this.#roundTrip = new RoundTrip(options.initialTimeoutMs);
-    this.#handshakeTimeoutMs = options.handshakeTimeoutMs ?? 0;
+  constructor(times: RepeatTimes) {
+    this.#roundTrip = new RoundTrip(times.initialTimeoutMs);
+    this.#handshakeTimeoutMs = times.handshakeTimeoutMs ?? 0;
   }
 
-  get busy(): boolean {
-    return this.#underWay !== undefined;
+  take(): Uint8Array[] {
+    const taken = this.#outbound;
+    this.#outbound = [];
+    return taken;
   }
 
-  /** A handshake datagram was dealt with. */
-  handled(datagram: Uint8Array): void {
-    this.#handled.push(Uint8Array.from(datagram));
+  // Sending
+
+  get isFree(): boolean {
+    return this.#underWay === undefined;
   }
 
-  hasHandled(datagram: Uint8Array): boolean {
-    return this.#handled.some((handled) => sameBytes(handled, datagram));
+  setWritable(): void {
+    // A datagram that the socket does not take is as good as lost on the way.
   }
 
-  /** When `tick` is due, in the caller's milliseconds. */
+  /** The first of them, in place of any other that is under way, and repeats it. */
+  send(frames: readonly Outgoing[], now: number): number {
+    const [frame] = frames;
+    if (!frame) return 0;
+    this.#outbound.push(frame.bytes);
+    this.#underWay = { frame, firstAt: now, sends: 1, repeatAt: now + this.#timeoutAfter(1, frame) };
+    return 0;
+  }
+
+  sendLast(bytes: Uint8Array): void {
+    this.#outbound.push(bytes);
+  }
+
+  /** An answer is as good as the UTACK. */
+  answered(type: number): boolean {
+    if (this.#underWay?.frame.type !== type) return false;
+    this.#underWay = undefined;
+    return true;
+  }
+
+  drop(): void {
+    this.#underWay = undefined;
+  }
+
+  silence(now: number): Silence | undefined {
+    const underWay = this.#underWay;
+    return underWay && { sends: underWay.sends, ms: now - underWay.firstAt };
+  }
+
   get deadline(): number | undefined {
     return this.#underWay?.repeatAt;
   }
 
-  /** Takes over the repeats of a frame that the caller sends now, in place of any other. */
-  sent(frame: Outgoing, now: number): void {
-    this.#underWay = { frame, firstAt: now, sends: 1, repeatAt: now + this.#timeoutAfter(1, frame) };
+  /** Sends the frame under way again, when that is due. */
+  tick(now: number): Silence | undefined {
+    const underWay = this.#underWay;
+    if (!underWay || now < underWay.repeatAt) return undefined;
+    if (underWay.sends >= MIN_SENDS && now - underWay.firstAt >= PATIENCE_MS) {
+      const silence = this.silence(now);
+      this.#underWay = undefined;
+      return silence;
+    }
+    underWay.sends += 1;
+    underWay.repeatAt = now + this.#timeoutAfter(underWay.sends, underWay.frame);
+    this.#outbound.push(underWay.frame.bytes);
+    return undefined;
   }
 
-  /** @returns whether the UTACK ended the repeats of the frame under way. */
-  utack(utack: Utack, now: number): boolean {
+  // Receiving
+
+  /** One datagram, in place of one that was not asked for. */
+  add(bytes: Uint8Array): void {
+    this.#arrived = bytes;
+  }
+
+  next(now: number): Arrival | undefined {
+    const bytes = this.#arrived;
+    this.#arrived = undefined;
+    if (!bytes) return undefined;
+    const utack = decodeUtack(bytes);
+    if (utack) return this.#isDelivered(utack, now) ? { kind: 'delivered' } : undefined;
+    const frame = decodeFrame(bytes);
+    if (this.#handled.some((handled) => isSame(handled, frame))) {
+      this.#utack(frame);
+      return undefined;
+    }
+    // A message that is not taken stays unacknowledged and comes again; all else goes on, as nothing overtakes it (§4).
+    return this.isTaking || !isMessagePart(frame) ? { kind: 'frame', frame } : undefined;
+  }
+
+  /** It is acknowledged, and so are its repeats. */
+  handled(frame: Frame): void {
+    this.#utack(frame);
+    this.#handled.push(frame);
+  }
+
+  acknowledge(frame: Frame, macs: () => readonly Uint8Array[]): void {
+    for (const mac of macs()) this.#utack(frame, mac);
+  }
+
+  #utack({ type, seq }: Frame, mac?: Uint8Array): void {
+    this.#outbound.push(encodeUtack({ type, seq, ...(mac && { mac }) }));
+  }
+
+  #isDelivered(utack: Utack, now: number): boolean {
     const underWay = this.#underWay;
     if (!underWay) return false;
     const { frame, sends, firstAt } = underWay;
@@ -79,39 +162,13 @@ export class DatagramLink {
     return true;
   }
 
-  /** What the frame under way has met with so far; undefined when none is. */
-  silence(now: number): Silence | undefined {
-    const underWay = this.#underWay;
-    return underWay && { sends: underWay.sends, ms: now - underWay.firstAt };
-  }
-
-  /** Repeats the frame under way no more. */
-  drop(): void {
-    this.#underWay = undefined;
-  }
-
-  /** The answer to a frame of this type came, which is as good as its UTACK. */
-  answered(type: number): boolean {
-    if (this.#underWay?.frame.type !== type) return false;
-    this.#underWay = undefined;
-    return true;
-  }
-
-  /** @returns the bytes to send again, `lost` when patience is at its end, or undefined when nothing is due. */
-  tick(now: number): Uint8Array | 'lost' | undefined {
-    const underWay = this.#underWay;
-    if (!underWay || now < underWay.repeatAt) return undefined;
-    if (underWay.sends >= MIN_SENDS && now - underWay.firstAt >= PATIENCE_MS) {
-      this.#underWay = undefined;
-      return 'lost';
-    }
-    underWay.sends += 1;
-    underWay.repeatAt = now + this.#timeoutAfter(underWay.sends, underWay.frame);
-    return underWay.frame.bytes;
-  }
-
   #timeoutAfter(sends: number, { type }: Outgoing): number {
     const timeoutMs = this.#roundTrip.timeoutAfter(sends);
     return isSealed(type) ? timeoutMs : Math.max(timeoutMs, this.#handshakeTimeoutMs);
   }
 }
+
+const isMessagePart = ({ type }: Frame): boolean => type === FrameType.DATA || type === FrameType.DATA_FRAG;
+
+const isSame = (a: Frame, b: Frame): boolean =>
+  a.type === b.type && a.seq === b.seq && sameBytes(a.payload, b.payload);

@@ -1,15 +1,15 @@
 /**
- * A handshake at work on a transport (protocol §2, §4.3): sends its frames, over UDP again until they are answered, and
- * keeps what explains it when it comes to nothing. Over TCP a fault ends it; over UDP what is at fault may be forged, so
- * it is passed over.
+ * A handshake at work on a link (protocol §2, §4.3): sends its frames, and keeps what explains it when it comes to
+ * nothing. Where what is at fault may be forged, it is passed over, and the true one may still come.
  */
 import type { Secret } from '../crypto/secret.js';
 import { AuthError, VersionError, type USMPError } from '../errors.js';
 import type { Established, Handshake, HandshakeStep } from '../handshake/handshake.js';
 import { ServerHandshake } from '../handshake/server.js';
-import type { DatagramLink, Silence } from '../link/datagram-link.js';
+import type { Link, Silence } from '../link/link.js';
 import { FrameType } from '../wire/constants.js';
 import { encodeFrame, type Frame } from '../wire/frame.js';
+import type { Utack } from '../wire/utack.js';
 
 export type HandshakeReport =
   /** Server: answer with `providePsk` or `failPsk`. */
@@ -19,15 +19,11 @@ export type HandshakeReport =
 
 export interface HandshakingOptions {
   readonly handshake: Handshake;
-  /** UDP: does the repeats. Over TCP there is none. */
-  readonly link: DatagramLink | undefined;
-  readonly transmit: (bytes: Uint8Array) => void;
-  /** UDP: acknowledges a frame. */
-  readonly acknowledge: (frame: Frame) => void;
+  readonly link: Link;
   readonly report: (report: HandshakeReport) => void;
 }
 
-/** Over UDP a wrong proof may be forged, so the true one may still come: for this long, and among so many. */
+/** A wrong proof that was passed over may be forged, so the true one may still come: for this long, and among so many. */
 const AFTER_WRONG_PROOF_MS = 2_000;
 const MAX_WRONG_PROOFS = 5;
 
@@ -35,7 +31,7 @@ export class Handshaking {
   readonly #options: HandshakingOptions;
   #deadline: number;
   #wrongProofs = 0;
-  /** UDP: what was wrong with a datagram that was passed over, where it explains a timeout. */
+  /** What was wrong with a frame that was passed over, where it explains a timeout. */
   #suspicion: USMPError | undefined;
 
   /** @param deadline for the whole handshake, in the caller's milliseconds. */
@@ -54,30 +50,21 @@ export class Handshaking {
     if (hello) this.#send(hello, now);
   }
 
-  /** A frame of a stream. @throws USMPError, which ends it. */
+  /** @throws USMPError for a frame that is at fault. */
   receive(frame: Frame, now: number): void {
-    this.#step(this.#options.handshake.receive(frame), now);
-  }
-
-  /** A frame of a datagram. @throws USMPError for one that is passed over. */
-  receiveDatagram(frame: Frame, bytes: Uint8Array, now: number): void {
-    const { handshake, link, acknowledge } = this.#options;
-    const handled = (): void => {
-      acknowledge(frame);
-      link?.handled(bytes);
-    };
+    const { handshake, link } = this.#options;
     try {
       const step = handshake.receive(frame);
-      handled();
+      link.handled(frame);
       this.#step(step, now);
     } catch (error) {
       // A device repeats its proof until that is acknowledged, right or wrong (protocol §4.3).
-      if (error instanceof AuthError && handshake.role === 'server') handled();
+      if (error instanceof AuthError && handshake.role === 'server') link.handled(frame);
       throw error;
     }
   }
 
-  /** UDP: a datagram was passed over, for this reason. */
+  /** A frame was passed over, for this reason. */
   suspect(error: USMPError, now: number): void {
     if (error instanceof VersionError || error instanceof AuthError) this.#suspicion = error;
     if (!(error instanceof AuthError) || this.#options.handshake.role === 'client') return;
@@ -101,30 +88,29 @@ export class Handshaking {
   }
 
   tick(now: number): void {
-    if (now >= this.#deadline) this.lost(this.#options.link?.silence(now));
+    if (now >= this.#deadline) this.lost(this.#options.link.silence(now));
   }
 
-  /** Nothing came in time. @param since UDP: what the last frame has met with. */
+  /** Nothing came in time. @param since what the last frame has met with, where that is known. */
   lost(since: Silence | undefined): void {
     const { handshake, link, report } = this.#options;
-    const over = link ? 'udp' : 'tcp';
-    report({ type: 'failed', error: this.#suspicion ?? handshake.failure({ by: 'silence', over, since }) });
+    const error = this.#suspicion ?? handshake.failure({ by: 'silence', over: link.kind, since });
+    report({ type: 'failed', error });
   }
 
   #step({ established, reply, pskWanted }: HandshakeStep, now: number): void {
     const { link, report } = this.#options;
     if (established) report({ type: 'done', established, now });
     if (reply) this.#send(reply, now);
-    else link?.answered(FrameType.HELLO_ACK);
+    else link.answered(FrameType.HELLO_ACK);
     if (pskWanted) report({ type: 'pskWanted', deviceId: pskWanted });
   }
 
   #send(frame: Frame, now: number): void {
-    const { handshake, link, transmit } = this.#options;
-    const bytes = encodeFrame(frame);
-    transmit(bytes);
+    const { handshake, link } = this.#options;
     // A client repeats until the answer comes, whatever was acknowledged (protocol §4.3); a server until the UTACK.
     const byUtack = handshake.role === 'server';
-    link?.sent({ ...frame, bytes, acknowledgedBy: (utack) => byUtack && utack.mac === undefined }, now);
+    const acknowledgedBy = ({ mac }: Utack): boolean => byUtack && mac === undefined;
+    link.send([{ ...frame, bytes: encodeFrame(frame), acknowledgedBy }], now);
   }
 }

@@ -1,20 +1,16 @@
 /**
  * One end of one session, from its first byte to its last, without socket, clock or callback: bytes and time go
- * in, bytes and events come out (`take`). It joins the handshake (protocol §2), the session (§3) and, over UDP, the
- * repeats (§4), and decides what a fault means: TCP ends, UDP drops the datagram and lives on.
+ * in, bytes and events come out (`take`). It joins the handshake (protocol §2) and the session (§3) with the link that
+ * they travel on (§1, §4).
  */
 import type { Suite } from '../crypto/aead.js';
 import type { Random } from '../crypto/random.js';
 import type { Secret } from '../crypto/secret.js';
 import { ConnectionClosedError, NotConnectedError, USMPError, USMPTimeoutError } from '../errors.js';
 import type { Established, Handshake } from '../handshake/handshake.js';
-import { DatagramLink, type Silence } from '../link/datagram-link.js';
+import type { Arrival, Link, Silence } from '../link/link.js';
 import { Session } from '../session/session.js';
-import { FrameType } from '../wire/constants.js';
-import { Deframer } from '../wire/deframer.js';
 import { fragment } from '../wire/fragments.js';
-import { decodeFrame, type Frame } from '../wire/frame.js';
-import { decodeUtack, encodeUtack } from '../wire/utack.js';
 import { Handshaking, type HandshakeReport } from './handshaking.js';
 import type { LivenessTimes } from './liveness.js';
 import { Running, type RunningReport } from './running.js';
@@ -28,7 +24,8 @@ export interface PartyTimes extends LivenessTimes {
 
 export interface PartyOptions {
   readonly handshake: Handshake;
-  readonly transport: 'tcp' | 'udp';
+  /** For this session alone. */
+  readonly link: Link;
   readonly suite: Suite;
   readonly random: Random;
   readonly times: PartyTimes;
@@ -38,15 +35,7 @@ export type PartyEvent =
   /** Server: answer with `providePsk` or `failPsk`. */
   | { readonly type: 'pskWanted'; readonly deviceId: Uint8Array }
   | { readonly type: 'established'; readonly sessionId: Uint8Array; readonly deviceId: Uint8Array }
-  /** The first authenticated frame of the other side: only now is the session known to live (protocol §5.2). */
-  | { readonly type: 'proven' }
-  | { readonly type: 'message'; readonly data: Uint8Array }
-  /** Handed to the transport (TCP) or acknowledged by UTACK (UDP). */
-  | { readonly type: 'sent'; readonly ticket: Ticket }
-  | { readonly type: 'pong'; readonly ticket: Ticket; readonly rttMs: number }
-  /** The request came to nothing, for this reason; the session goes on. */
-  | { readonly type: 'refused'; readonly ticket: Ticket; readonly error: USMPError }
-  | { readonly type: 'rekeyed'; readonly by: 'us' | 'peer' }
+  | Exclude<RunningReport, { readonly type: 'byeSent' | 'ended' }>
   /** The last event. Without `error` the close was asked for here. */
   | { readonly type: 'closed'; readonly error?: USMPError };
 
@@ -57,12 +46,6 @@ type State =
   | { readonly at: 'closing'; readonly running: Running; readonly deadline: number }
   | { readonly at: 'closed' };
 
-/** Repeat timeouts before a round trip was measured (protocol §4.2); towards a device §7.3, and in its handshake §7.6. */
-const REPEATS = {
-  client: { initialTimeoutMs: 500 },
-  server: { initialTimeoutMs: 200, handshakeTimeoutMs: 1_000 },
-} as const;
-
 /** Whether the other side has ended the connection, by what the system says. A network that fails shows in another way. */
 export const isClosedByPeer = (cause: NodeJS.ErrnoException | undefined): boolean =>
   !cause || cause.code === 'ECONNRESET' || cause.code === 'EPIPE';
@@ -72,20 +55,15 @@ const always = (): boolean => true;
 export class Party {
   readonly #options: PartyOptions;
   readonly #handshake: Handshake;
-  readonly #deframer = new Deframer();
-  /** UDP: the repeats of the one frame under way. */
-  readonly #link: DatagramLink | undefined;
+  readonly #link: Link;
   #state: State = { at: 'idle' };
-  #outbound: Uint8Array[] = [];
   #events: PartyEvent[] = [];
   #nextTicket: Ticket = 1;
-  /** UDP: messages are taken; otherwise they stay unacknowledged and come again. */
-  #receiving = true;
 
   constructor(options: PartyOptions) {
     this.#options = options;
     this.#handshake = options.handshake;
-    if (options.transport === 'udp') this.#link = new DatagramLink(REPEATS[options.handshake.role]);
+    this.#link = options.link;
   }
 
   get state(): State['at'] {
@@ -94,7 +72,7 @@ export class Party {
 
   /** Whether it works on datagrams, which may be lost, and not on a stream. */
   get isDatagram(): boolean {
-    return this.#link !== undefined;
+    return this.#link.kind === 'datagram';
   }
 
   /** Frames sealed under the present keys. */
@@ -103,10 +81,9 @@ export class Party {
     return state.at === 'established' || state.at === 'closing' ? state.running.session.sealed : 0;
   }
 
-  /** Takes out what has come up since the last call: bytes to send (over UDP a datagram each) and events, in order. */
+  /** Takes out what has come up since the last call: bytes to send (a datagram each) and events, in order. */
   take(): { outbound: Uint8Array[]; events: PartyEvent[] } {
-    const taken = { outbound: this.#outbound, events: this.#events };
-    this.#outbound = [];
+    const taken = { outbound: this.#link.take(), events: this.#events };
     this.#events = [];
     return taken;
   }
@@ -114,7 +91,7 @@ export class Party {
   /** When `tick` is due; undefined when nothing is waited for. */
   get deadline(): number | undefined {
     if (this.#hasEnded()) return undefined;
-    const earliest = Math.min(this.#ownDeadline, this.#link?.deadline ?? Infinity);
+    const earliest = Math.min(this.#ownDeadline, this.#link.deadline ?? Infinity);
     return earliest === Infinity ? undefined : earliest;
   }
 
@@ -124,8 +101,6 @@ export class Party {
       {
         handshake: this.#handshake,
         link: this.#link,
-        transmit: (bytes) => this.#outbound.push(bytes),
-        acknowledge: (frame) => this.#utack(frame),
         report: (report) => this.#handshakeReport(report),
       },
       now + this.#options.times.handshakeMs,
@@ -136,34 +111,27 @@ export class Party {
 
   /**
    * Bytes from the transport: any part of a stream, or one datagram.
-   * @param mayGoOn asked before each further frame of a stream.
+   * @param mayGoOn asked before each further frame.
    * @returns false when it was told to stop: `proceed` goes on.
    */
   receive(bytes: Uint8Array, now: number, mayGoOn = always): boolean {
     if (this.#hasEnded()) return true;
-    if (this.#link) {
-      this.#datagram(this.#link, bytes, now);
-      return true;
-    }
-    this.#deframer.add(bytes);
+    this.#link.add(bytes);
     return this.proceed(now, mayGoOn);
   }
 
-  /** TCP: goes on with what was left when `receive` or `proceed` was told to stop. @returns as `receive`. */
+  /** Goes on with what was left when `receive` or `proceed` was told to stop. @returns as `receive`. */
   proceed(now: number, mayGoOn = always): boolean {
-    while (this.#nextFrame(now)) if (!mayGoOn()) return this.#hasEnded();
+    while (this.#next(now)) if (this.#link.holdsMore && !mayGoOn()) return this.#hasEnded();
     return true;
   }
 
   tick(now: number): void {
-    const silence = this.#link?.silence(now);
-    const again = this.#link?.tick(now);
-    if (again === 'lost') this.#lost(silence);
-    else if (again) this.#outbound.push(again);
+    const silence = this.#link.tick(now);
+    if (silence) this.#lost(silence);
     const state = this.#state;
     if (state.at === 'handshaking') state.handshaking.tick(now);
-    else if (state.at === 'closing' && now >= state.deadline)
-      this.#live((running) => this.#giveUpClosing(running));
+    else if (state.at === 'closing' && now >= state.deadline) this.#giveUpClosing();
     else this.#live((running) => running.tick(now));
   }
 
@@ -187,17 +155,15 @@ export class Party {
     this.#fail(error);
   }
 
-  /** TCP: whether the socket takes more bytes. */
+  /** Whether the transport takes more bytes. */
   setWritable(writable: boolean, now: number): void {
-    this.#live(({ sender }) => sender.setWritable(writable, now));
+    this.#link.setWritable(writable);
+    this.#live(({ sender }) => sender.pump(now));
   }
 
-  /**
-   * Whether the messages of the other side are taken. Over UDP they stay unacknowledged meanwhile and come again; all
-   * else goes on, as nothing overtakes a message there (protocol §4). Over TCP it is the caller that does not read.
-   */
+  /** Whether the messages of the other side are taken; of a stream the caller reads nothing meanwhile. */
   setReceiving(receiving: boolean, now: number): void {
-    this.#receiving = receiving;
+    this.#link.isTaking = receiving;
     this.#live((running) => running.setListening(receiving, now));
   }
 
@@ -220,10 +186,7 @@ export class Party {
   send(message: Uint8Array, now: number): Ticket {
     fragment(message); // refuses a message that is too long before anything is queued
     const data = Uint8Array.from(message);
-    return this.#request((sender, ticket) => {
-      sender.queue.add({ kind: 'message', ticket, data });
-      sender.pump(now);
-    });
+    return this.#request((sender, ticket) => sender.message(ticket, data, now));
   }
 
   /** Queues a PING behind all messages so far. Its outcome is a `pong` event, or `closed`. */
@@ -232,24 +195,12 @@ export class Party {
   }
 
   /**
-   * Queues a REKEY behind all messages so far. Its outcome is a `sent` event, which over UDP comes when the new keys
-   * have proven themselves, a `refused` event, or `closed`.
-   * @param force over UDP, also after 63 frames (protocol §3.9).
+   * Queues a REKEY behind all messages so far. Its outcome is a `sent` event, which comes when the new keys have proven
+   * themselves where they have to, a `refused` event, or `closed`.
+   * @param force also where it is late (protocol §3.9).
    */
   rekey(now: number, force = false): Ticket {
-    if (this.#state.at === 'established') {
-      const { session, sender } = this.#state.running;
-      if (!session.canRekey || sender.queue.has('rekey')) {
-        throw new USMPError('a change of keys is under way already', {
-          code: 'USMP_REKEY_PENDING',
-          fault: 'local',
-        });
-      }
-    }
-    return this.#request((sender, ticket) => {
-      sender.queue.add({ kind: 'rekey', ticket, force });
-      sender.pump(now);
-    });
+    return this.#request((sender, ticket) => sender.rekey(ticket, force, now));
   }
 
   /** Takes back the messages that wait to be sent. @returns their tickets, of which no more is heard. */
@@ -271,10 +222,7 @@ export class Party {
       return;
     }
     this.#state = { ...state, at: 'closing', deadline: now + timeoutMs };
-    this.#live(({ sender }) => {
-      sender.queue.addBye();
-      sender.pump(now);
-    });
+    this.#live(({ sender }) => sender.bye(now));
   }
 
   /** A method, as the state changes under way and a property would be taken for constant. */
@@ -316,43 +264,29 @@ export class Party {
 
   // Receiving
 
-  /** TCP: deals with the next whole frame. @returns false when there is none. */
-  #nextFrame(now: number): boolean {
-    let frame: Frame | undefined;
-    this.#attempt(() => {
-      frame = this.#hasEnded() ? undefined : this.#deframer.next();
-      if (frame) this.#frame(frame, now);
-    });
-    return frame !== undefined;
-  }
-
-  #datagram(link: DatagramLink, bytes: Uint8Array, now: number): void {
-    const utack = decodeUtack(bytes);
-    if (utack) {
-      if (link.utack(utack, now)) this.#live(({ sender }) => sender.frameDone(now));
-      return;
-    }
-    const state = this.#state;
+  /** Deals with what the link has next. @returns false when it has nothing. */
+  #next(now: number): boolean {
+    let arrival: Arrival | undefined;
     try {
-      const frame = decodeFrame(bytes);
-      if (link.hasHandled(bytes)) this.#utack(frame);
-      else if (state.at === 'handshaking') state.handshaking.receiveDatagram(frame, bytes, now);
-      else if (this.#receiving || !isMessagePart(frame)) this.#frame(frame, now);
+      arrival = this.#hasEnded() ? undefined : this.#link.next(now);
+      if (arrival) this.#arrived(arrival, now);
     } catch (error) {
-      const fault = asUSMPError(error);
-      if (state.at === 'handshaking') state.handshaking.suspect(fault, now);
+      this.#fault(asUSMPError(error), now);
     }
+    return arrival !== undefined;
   }
 
-  /** @throws USMPError for what ends a TCP session and is dropped on UDP. */
-  #frame(frame: Frame, now: number): void {
+  /** @throws USMPError for a frame that is at fault. */
+  #arrived(arrival: Arrival, now: number): void {
     const state = this.#state;
-    if (state.at === 'handshaking') state.handshaking.receive(frame, now);
-    else if (state.at === 'established' || state.at === 'closing') state.running.receive(frame, now);
+    if (arrival.kind === 'delivered') this.#live(({ sender }) => sender.frameDone(now));
+    else if (state.at === 'handshaking') state.handshaking.receive(arrival.frame, now);
+    else if (state.at === 'established' || state.at === 'closing') state.running.receive(arrival.frame, now);
   }
 
-  #utack({ type, seq }: Frame, mac?: Uint8Array): void {
-    this.#outbound.push(encodeUtack({ type, seq, ...(mac && { mac }) }));
+  #fault(error: USMPError, now: number): void {
+    if (this.#link.isFaultFatal) this.#fail(error);
+    else if (this.#state.at === 'handshaking') this.#state.handshaking.suspect(error, now);
   }
 
   // Handshake
@@ -371,20 +305,16 @@ export class Party {
   }
 
   #establish({ sessionId, deviceId, txKey, rxKey }: Established, now: number): void {
-    const { suite, transport, random, times } = this.#options;
+    const { suite, link, random, times } = this.#options;
     const running = new Running(
       {
-        session: new Session({ sessionId, txKey, rxKey, suite, transport, random }),
-        times,
-        link: this.#link,
-        other: this.#other,
-        transmit: (bytes) => this.#outbound.push(bytes),
-        acknowledge: (frame, mac) => this.#utack(frame, mac),
+        session: new Session({ sessionId, txKey, rxKey, suite, over: link.kind, random }),
+        ...{ times, link, other: this.#other },
         report: (report) => this.#report(report),
       },
       now,
     );
-    running.setListening(this.#receiving, now);
+    running.setListening(link.isTaking, now);
     this.#state = { at: 'established', running };
     this.#events.push({ type: 'established', sessionId, deviceId });
   }
@@ -416,14 +346,14 @@ export class Party {
 
   // Ending
 
-  /** UDP: a frame was sent as often as it may be, and was not acknowledged. */
-  #lost(silence: Silence | undefined): void {
+  /** A frame was sent as often as it may be, and was not acknowledged. */
+  #lost(silence: Silence): void {
     if (this.#state.at === 'handshaking') {
       this.#state.handshaking.lost(silence);
       return;
     }
     const text = `the ${this.#other} no longer acknowledges: it or the network is down`;
-    const values = { silentMs: silence?.ms ?? 0 };
+    const values = { silentMs: silence.ms };
     this.#fail(new USMPTimeoutError(text, { code: 'USMP_NO_ACK', values }));
   }
 
@@ -432,11 +362,8 @@ export class Party {
     return new ConnectionClosedError(text, { code: 'USMP_LOST', cause });
   }
 
-  /** The time to close is over: a BYE that is still queued goes out past the queue, if the transport takes it. */
-  #giveUpClosing({ session, sender }: Running): void {
-    if (sender.queue.has('bye') && (this.#link || sender.isFree)) {
-      this.#outbound.push(session.sealControl(FrameType.BYE).bytes);
-    }
+  #giveUpClosing(): void {
+    this.#live(({ sender }) => sender.giveUp());
     this.#end({ type: 'closed' });
   }
 
@@ -453,8 +380,6 @@ export class Party {
     this.#events.push(event);
   }
 }
-
-const isMessagePart = ({ type }: Frame): boolean => type === FrameType.DATA || type === FrameType.DATA_FRAG;
 
 /** Errors of our own making pass through; anything else is a bug here and must not pass for a peer's fault. */
 function asUSMPError(error: unknown): USMPError {

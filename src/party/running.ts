@@ -1,6 +1,6 @@
 /** An established session at work: what its frames mean, its sign of life, and its sending half (protocol §3). */
 import { ConnectionClosedError, USMPError, USMPTimeoutError } from '../errors.js';
-import type { DatagramLink } from '../link/datagram-link.js';
+import type { Link } from '../link/link.js';
 import type { Session } from '../session/session.js';
 import { FrameType, isSealed } from '../wire/constants.js';
 import { unexpected } from '../handshake/handshake.js';
@@ -17,13 +17,9 @@ export type RunningReport =
 export interface RunningOptions {
   readonly session: Session;
   readonly times: LivenessTimes;
-  /** UDP: does the repeats. Over TCP there is none. */
-  readonly link: DatagramLink | undefined;
+  readonly link: Link;
   /** What to call the other side in words for people. */
   readonly other: string;
-  readonly transmit: (bytes: Uint8Array) => void;
-  /** UDP: acknowledges an authenticated frame. */
-  readonly acknowledge: (frame: Frame, mac: Uint8Array) => void;
   readonly report: (report: RunningReport) => void;
 }
 
@@ -51,12 +47,12 @@ export class Running {
     this.sender.setListening(listening, now);
   }
 
-  /** @throws USMPError for what ends a TCP session and is dropped on UDP. */
+  /** @throws USMPError for a frame that is at fault. */
   receive(frame: Frame, now: number): void {
     const { link, report } = this.#options;
     if (!isSealed(frame.type)) throw unexpected(frame, 'a session frame');
     const { content, utackMacs } = this.session.open(frame);
-    if (link) for (const mac of utackMacs()) this.#options.acknowledge(frame, mac);
+    link.acknowledge(frame, utackMacs);
     // A repeat may have been recorded and played back: it is no sign of life.
     if (content.kind !== 'repeat') this.#liveness.received(now);
     if (!this.#proven) {
@@ -64,7 +60,7 @@ export class Running {
       report({ type: 'proven' });
     }
     // A sealed frame shows that the client has SESSION_OK, whether or not its UTACK arrived.
-    if (link?.answered(FrameType.SESSION_OK)) this.sender.pump(now);
+    if (link.answered(FrameType.SESSION_OK)) this.sender.pump(now);
     switch (content.kind) {
       case 'message':
         report({ type: 'message', data: content.data });

@@ -1,15 +1,13 @@
 /**
- * The sending half of an established session: takes units off the queue as the transport allows, seals them, and
- * reports what became of them. Over TCP a unit leaves in one write while the socket takes bytes; over UDP one frame at
- * a time until its UTACK (protocol §4). A message's frames are sealed together, so nothing gets between them.
+ * The sending half of an established session: takes units off the queue as the link allows, seals them, and reports
+ * what became of them. A message's frames are sealed together, so nothing gets between them.
  *
- * Over UDP new keys have to prove themselves before anything is entrusted to them: a PING goes out at once after a
- * REKEY of either side, and messages wait for its PONG (protocol §3.9).
+ * Where a REKEY is risky, new keys have to prove themselves before anything is entrusted to them: a PING goes out at
+ * once after a REKEY of either side, and messages wait for its PONG (protocol §3.9).
  */
 import { USMPError, USMPTimeoutError } from '../errors.js';
-import type { DatagramLink } from '../link/datagram-link.js';
+import type { Link, Outgoing } from '../link/link.js';
 import type { SealedFrame, Session } from '../session/session.js';
-import { concat } from '../wire/bytes.js';
 import { FrameType } from '../wire/constants.js';
 import type { Utack } from '../wire/utack.js';
 import type { Liveness } from './liveness.js';
@@ -29,20 +27,18 @@ export type SenderReport =
 export interface SenderOptions {
   readonly session: Session;
   readonly liveness: Liveness;
-  /** UDP: does the repeats. Over TCP there is none. */
-  readonly link: DatagramLink | undefined;
+  readonly link: Link;
   /** What to call the other side in words for people. */
   readonly other: string;
-  readonly transmit: (bytes: Uint8Array) => void;
   readonly report: (report: SenderReport) => void;
 }
 
-/** How long new keys may take to prove themselves over UDP (protocol §3.9). */
+/** How long new keys may take to prove themselves (protocol §3.9). */
 const PROOF_MS = 2_000;
 
 /**
- * Over UDP, frames under one key after which a REKEY makes the reference throw away what follows: its filter for
- * repeats, of 64 numbers, does not begin anew (protocol §3.9).
+ * Over datagrams, frames under one key after which a REKEY makes the reference throw away what follows: its filter
+ * for repeats, of 64 numbers, does not begin anew (protocol §3.9).
  */
 export const MAX_FRAMES_BEFORE_REKEY = 63;
 
@@ -62,20 +58,17 @@ interface UnansweredPing {
 export class Sender {
   readonly #session: Session;
   readonly #liveness: Liveness;
-  readonly #link: DatagramLink | undefined;
+  readonly #link: Link;
   readonly #other: string;
-  readonly #transmit: SenderOptions['transmit'];
   readonly #report: SenderOptions['report'];
   readonly #pace = new Pace();
   readonly queue = new SendQueue(this.#pace);
-  /** TCP: the socket takes more bytes. */
-  #writable = true;
   /** Oldest first; a PONG answers the oldest. */
   readonly #pings: UnansweredPing[] = [];
   /** The last of them, while no message has left since: it proves as much as a new one would. */
   #joinable: UnansweredPing | undefined;
-  /** UDP: the unit under way and its frames that are not acknowledged. */
-  #current: { readonly unit: Unit; readonly frames: SealedFrame[] } | undefined;
+  /** The unit under way and its frames that are not done with. */
+  #current: { readonly unit: Unit; readonly frames: Outgoing[] } | undefined;
   #keys: Keys = { at: 'proven' };
 
   constructor(options: SenderOptions) {
@@ -83,13 +76,12 @@ export class Sender {
     this.#liveness = options.liveness;
     this.#link = options.link;
     this.#other = options.other;
-    this.#transmit = options.transmit;
     this.#report = options.report;
   }
 
-  /** Whether a frame could be sent at once. */
-  get isFree(): boolean {
-    return this.#link ? !this.#link.busy : this.#writable;
+  message(ticket: Ticket, data: Uint8Array, now: number): void {
+    this.queue.add({ kind: 'message', ticket, data });
+    this.pump(now);
   }
 
   /** Queues a PING behind all messages so far, or joins one that is under way where that comes to the same. */
@@ -102,16 +94,39 @@ export class Sender {
     this.pump(now);
   }
 
+  /**
+   * Queues a REKEY behind all messages so far.
+   * @param force also where it is late (protocol §3.9).
+   */
+  rekey(ticket: Ticket, force: boolean, now: number): void {
+    if (!this.#session.canRekey || this.queue.has('rekey')) {
+      const text = 'a change of keys is under way already';
+      throw new USMPError(text, { code: 'USMP_REKEY_PENDING', fault: 'local' });
+    }
+    this.queue.add({ kind: 'rekey', ticket, force });
+    this.pump(now);
+  }
+
+  bye(now: number): void {
+    this.queue.addBye();
+    this.pump(now);
+  }
+
+  /** There is no more time: a BYE that is still queued goes out past the queue, if the link takes it. */
+  giveUp(): void {
+    if (this.queue.has('bye')) this.#link.sendLast(this.#session.sealControl(FrameType.BYE).bytes);
+  }
+
   /** When `tick` is due. */
   get deadline(): number {
-    const paced = this.isFree ? this.queue.dueAt : Infinity;
+    const paced = this.#link.isFree ? this.queue.dueAt : Infinity;
     return this.#keys.at === 'unproven' ? Math.min(this.#keys.until, paced) : paced;
   }
 
   tick(now: number): void {
     if (this.#keys.at === 'unproven' && now >= this.#keys.until) {
       // A peer that can read it comes back at once.
-      this.#transmit(this.#session.sealControl(FrameType.BYE).bytes);
+      this.#link.sendLast(this.#session.sealControl(FrameType.BYE).bytes);
       const text = `the ${this.#other} did not answer under the new keys; the session has to be opened again`;
       this.#report({
         type: 'ended',
@@ -123,15 +138,16 @@ export class Sender {
   }
 
   /**
-   * Sends as much of the queue as the transport takes.
+   * Sends as much of the queue as the link takes.
    * @throws SequenceError when the counter is at its end.
    */
   pump(now: number): void {
-    while (this.isFree) {
-      const frame = this.#current?.frames[0];
-      if (frame) {
-        this.#sendDatagram(frame, now);
-        return;
+    while (this.#link.isFree) {
+      if (this.#current) {
+        const done = this.#link.send(this.#current.frames, now);
+        this.#liveness.sent(now);
+        this.#framesDone(done, now);
+        continue;
       }
       const unit = this.queue.next(now);
       if (!unit) return;
@@ -140,24 +156,14 @@ export class Sender {
     }
   }
 
-  setWritable(writable: boolean, now: number): void {
-    this.#writable = writable;
-    this.pump(now);
-  }
-
   /** Whether this side takes what the peer sends; while it does not, no PONG can come. */
   setListening(listening: boolean, now: number): void {
     if (this.#keys.at === 'unproven') this.#keys.until = listening ? now + PROOF_MS : Infinity;
   }
 
-  /** UDP: the frame under way arrived. */
+  /** The frame under way arrived. */
   frameDone(now: number): void {
-    this.#current?.frames.shift();
-    if (this.#current?.frames.length === 0) {
-      const { unit } = this.#current;
-      this.#current = undefined;
-      this.#done(unit, now);
-    }
+    this.#framesDone(1, now);
     this.pump(now);
   }
 
@@ -169,28 +175,26 @@ export class Sender {
     for (const ticket of ping.tickets) this.#report({ type: 'pong', ticket, rttMs: now - ping.sentAt });
     if (ping.keys === this.#keys) this.#keysProven();
     // A PONG acknowledges its PING even when the UTACK was lost.
-    if (this.#pings.length === 0 && this.#link?.answered(FrameType.PING)) this.frameDone(now);
+    if (this.#pings.length === 0 && this.#link.answered(FrameType.PING)) this.frameDone(now);
     else this.pump(now);
   }
 
   /**
-   * The peer has changed the keys. Over UDP the reference acknowledges what still arrives under the old ones and throws
-   * it away (protocol §3.9), so a message under way is sealed anew.
+   * The peer has changed the keys. The reference acknowledges what still arrives under the old ones and throws it away
+   * (protocol §3.9), so a message under way is sealed anew.
    */
   peerRekeyed(now: number): void {
-    if (this.#link) {
-      if (this.#current?.unit.kind === 'message') {
-        this.queue.putBack(this.#current.unit);
-        this.#current = undefined;
-        this.#link.drop();
-      }
-      this.#proveKeys(undefined, now);
+    if (this.#current?.unit.kind === 'message') {
+      this.queue.putBack(this.#current.unit);
+      this.#current = undefined;
+      this.#link.drop();
     }
+    if (this.#link.isRekeyRisky) this.#proveKeys(undefined, now);
     this.pump(now);
   }
 
   #mayRekey(force: boolean): boolean {
-    return !this.#link || force || this.#session.sealed <= MAX_FRAMES_BEFORE_REKEY;
+    return !this.#link.isRekeyRisky || force || this.#session.sealed <= MAX_FRAMES_BEFORE_REKEY;
   }
 
   #refuse(ticket: Ticket): void {
@@ -202,7 +206,7 @@ export class Sender {
   }
 
   #begin(unit: Unit, now: number): void {
-    const frames = this.#seal(unit);
+    const frames = this.#seal(unit).map((frame) => this.#outgoing(frame));
     if (unit.kind === 'ping') {
       this.#joinable = { tickets: unit.tickets, sentAt: now, keys: this.#keys };
       this.#pings.push(this.#joinable);
@@ -213,13 +217,7 @@ export class Sender {
       this.#pace.messageSent();
       this.#joinable = undefined;
     }
-    if (this.#link) {
-      this.#current = { unit, frames };
-      return;
-    }
-    this.#transmit(concat(...frames.map(({ bytes }) => bytes)));
-    this.#liveness.sent(now);
-    this.#done(unit, now);
+    this.#current = { unit, frames };
   }
 
   #seal(unit: Unit): SealedFrame[] {
@@ -237,12 +235,19 @@ export class Sender {
     }
   }
 
-  #sendDatagram(frame: SealedFrame, now: number): void {
-    this.#transmit(frame.bytes);
+  #outgoing(frame: SealedFrame): Outgoing {
     const acknowledgedBy = ({ mac }: Utack): boolean =>
       mac !== undefined && this.#session.acknowledges(mac, frame);
-    this.#link?.sent({ ...frame, acknowledgedBy }, now);
-    this.#liveness.sent(now);
+    return { ...frame, acknowledgedBy };
+  }
+
+  #framesDone(count: number, now: number): void {
+    const current = this.#current;
+    if (!current) return;
+    current.frames.splice(0, count);
+    if (current.frames.length > 0) return;
+    this.#current = undefined;
+    this.#done(current.unit, now);
   }
 
   #done(unit: Unit, now: number): void {
@@ -252,7 +257,7 @@ export class Sender {
         break;
       case 'rekey':
         this.#report({ type: 'rekeyed', by: 'us' });
-        if (this.#link) this.#proveKeys(unit.ticket, now);
+        if (this.#link.isRekeyRisky) this.#proveKeys(unit.ticket, now);
         else this.#report({ type: 'sent', ticket: unit.ticket });
         break;
       case 'bye':

@@ -8,6 +8,8 @@ import { ServerHandshake } from '../handshake/server.js';
 import type { Transport, TransportHandlers } from '../transport/transport.js';
 import { Channel, type SessionInfo } from '../endpoint/channel.js';
 import { guarded } from '../endpoint/guarded.js';
+import { DatagramLink, REPEATS } from '../link/datagram-link.js';
+import { StreamLink } from '../link/stream-link.js';
 import { Party } from '../party/party.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { Admission, type Place } from './admission.js';
@@ -143,7 +145,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     const channel: Channel = new Channel({
       party: new Party({
         handshake: new ServerHandshake({ random }),
-        transport: protocol,
+        link: protocol === 'tcp' ? new StreamLink() : new DatagramLink(REPEATS.server),
         suite,
         random,
         times: { handshakeMs, sessionTimeoutMs, keepaliveMs: 0, pongTimeoutMs: 0 },

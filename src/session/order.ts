@@ -9,7 +9,7 @@ export interface ReceiveOrder {
   accept(seq: number): void;
 }
 
-/** TCP: exactly the next number. */
+/** Over a stream: exactly the next number. */
 export class StrictOrder implements ReceiveOrder {
   #next = 0;
 
@@ -24,7 +24,7 @@ export class StrictOrder implements ReceiveOrder {
 
 const WINDOW = 64;
 
-/** UDP: a sliding window of 64 numbers, as in RFC 4303 §3.4.3. */
+/** Over datagrams: a sliding window of 64 numbers, as in RFC 4303 §3.4.3. */
 export class WindowOrder implements ReceiveOrder {
   #highest = -1;
   /** Bit i stands for the number `highest - i`. */

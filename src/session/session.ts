@@ -1,7 +1,7 @@
 /**
  * An established session, without transport or time (protocol §3): directional keys and counters, sealing and
- * opening, message fragments and REKEY. Whoever holds it decides what a fault means: TCP ends the session, UDP
- * drops the datagram.
+ * opening, message fragments and REKEY. Whoever holds it decides what a fault means: over a stream it ends the
+ * session, a datagram is dropped.
  */
 import { createAead, type Aead, type Suite } from '../crypto/aead.js';
 import { equalProofs, utackMac } from '../crypto/proofs.js';
@@ -17,6 +17,7 @@ import {
   SEAL_BYTES,
   SEQ_END,
   typeName,
+  type LinkKind,
 } from '../wire/constants.js';
 import { encodeAad, encodeFrame, type Frame } from '../wire/frame.js';
 import { fragment } from '../wire/fragments.js';
@@ -27,7 +28,7 @@ export interface SealedFrame {
   readonly type: FrameType;
   readonly seq: number;
   readonly bytes: Uint8Array;
-  /** The mac of the UTACK that acknowledges this frame (protocol §4.1); empty over TCP. */
+  /** The mac of the UTACK that acknowledges this frame (protocol §4.1); empty over a stream. */
   readonly utackMac: Uint8Array;
 }
 
@@ -35,9 +36,9 @@ export interface SealedFrame {
 export type Content =
   | { readonly kind: 'message'; readonly data: Uint8Array }
   | { readonly kind: 'fragment' | 'ping' | 'pong' | 'bye' | 'rekey' | 'repeat' }
-  /** Authentic, but against the protocol: ends the session over TCP, is passed over on UDP. */
+  /** Authentic, but against the protocol: ends the session over a stream, is passed over among datagrams. */
   | { readonly kind: 'violation'; readonly error: USMPError }
-  /** Ends the session over either transport. */
+  /** Ends the session over either. */
   | { readonly kind: 'fatal'; readonly error: USMPError };
 
 export interface Opened {
@@ -51,7 +52,7 @@ export interface SessionOptions {
   readonly txKey: Secret;
   readonly rxKey: Secret;
   readonly suite: Suite;
-  readonly transport: 'tcp' | 'udp';
+  readonly over: LinkKind;
   readonly random: Random;
 }
 
@@ -64,7 +65,7 @@ export class Session {
   readonly sessionId: Uint8Array;
   readonly #aead: Aead;
   readonly #random: Random;
-  readonly #transport: 'tcp' | 'udp';
+  readonly #over: LinkKind;
   readonly #newOrder: () => ReceiveOrder;
   readonly #reassembly = new Reassembly();
   #tx: { key: Secret; nextSeq: number };
@@ -78,8 +79,8 @@ export class Session {
     this.sessionId = options.sessionId;
     this.#aead = createAead(options.suite);
     this.#random = options.random;
-    this.#transport = options.transport;
-    this.#newOrder = () => (options.transport === 'tcp' ? new StrictOrder() : new WindowOrder());
+    this.#over = options.over;
+    this.#newOrder = () => (options.over === 'stream' ? new StrictOrder() : new WindowOrder());
     this.#tx = { key: options.txKey, nextSeq: 0 };
     this.#rx = { key: options.rxKey, order: this.#newOrder() };
   }
@@ -165,7 +166,7 @@ export class Session {
       plaintext,
     );
     const bytes = encodeFrame({ type, seq, payload: concat(nonce, sealed) });
-    return { type, seq, bytes, utackMac: this.#transport === 'udp' ? utackMac(key, type, seq) : EMPTY };
+    return { type, seq, bytes, utackMac: this.#over === 'datagram' ? utackMac(key, type, seq) : EMPTY };
   }
 
   #requireKeys(): void {
@@ -223,9 +224,9 @@ export class Session {
       const result = this.#reassembly.add(plaintext, seq, type === FrameType.DATA);
       return result.kind === 'broken' ? { kind: 'violation', error: result.error } : result;
     }
-    // Over UDP only the broken message is given up (protocol §3.4): the control frame itself counts.
+    // Among datagrams only the broken message is given up (protocol §3.4): the control frame itself counts.
     const interrupted = this.#reassembly.interrupt();
-    if (interrupted && this.#transport === 'tcp') return { kind: 'violation', error: interrupted };
+    if (interrupted && this.#over === 'stream') return { kind: 'violation', error: interrupted };
     switch (type) {
       case FrameType.PING:
         return { kind: 'ping' };

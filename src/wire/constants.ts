@@ -69,3 +69,6 @@ export const COOKIE_HELLO_SEQ = 1;
 /** The UDP acknowledgement: AC AC ‖ type ‖ seq [‖ mac(8)] (protocol §4.1). */
 export const UTACK_BYTES = 7;
 export const UTACK_MAC_BYTES = 8;
+
+/** What carries the frames: a stream of bytes in order, or datagrams that may get lost. */
+export type LinkKind = 'stream' | 'datagram';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { Secret } from '../../src/crypto/secret.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import type { ChannelHooks } from '../../src/endpoint/channel.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import { settle } from '../support/clock.js';
 import { Line, NO_ANSWER, NO_NAME, stateOf } from '../support/line.js';
-import { TRANSPORTS } from '../support/sessions.js';
 import { PSK } from '../support/wire-tap.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -14,7 +14,7 @@ const hearing = (onMessage: (message: Buffer) => boolean): ChannelHooks => ({
 });
 const errno = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code });
 
-for (const protocol of TRANSPORTS) {
+for (const protocol of PROTOCOLS) {
   describe(`a channel over ${protocol}`, () => {
     it('settles with the session, and after BYE with why it is over', async () => {
       const line = await new Line({ protocol }).establish();

@@ -217,8 +217,12 @@ describe('why a handshake of a client came to nothing', () => {
   };
 
   const close: Ending = { by: 'close' };
-  const tcp: Ending = { by: 'silence', over: 'tcp' };
-  const udp = (sends: number, ms: number): Ending => ({ by: 'silence', over: 'udp', since: { sends, ms } });
+  const tcp: Ending = { by: 'silence', over: 'stream' };
+  const udp = (sends: number, ms: number): Ending => ({
+    by: 'silence',
+    over: 'datagram',
+    since: { sends, ms },
+  });
   const table: { step: Step; ending: Ending; expected: typeof rejected }[] = [
     { step: 'HELLO', ending: close, expected: early },
     { step: 'HELLO', ending: tcp, expected: noTcp },

@@ -184,7 +184,7 @@ describe('why a handshake of a server came to nothing', () => {
     {
       step: 'before HELLO',
       make: makeServer,
-      ending: { by: 'silence', over: 'tcp' },
+      ending: { by: 'silence', over: 'stream' },
       code: 'USMP_NO_ANSWER',
       fault: 'network',
       message: /did not send HELLO in time/,
@@ -200,7 +200,7 @@ describe('why a handshake of a server came to nothing', () => {
     {
       step: 'before HELLO_ACK',
       make: () => awaitingHelloAck().server,
-      ending: { by: 'silence', over: 'tcp' },
+      ending: { by: 'silence', over: 'stream' },
       code: 'USMP_NO_ANSWER',
       fault: 'network',
       message: /did not send HELLO_ACK in time/,
@@ -208,7 +208,7 @@ describe('why a handshake of a server came to nothing', () => {
   ];
   const lookups = [
     { ending: { by: 'close' }, how: 'was not over when the device gave up' },
-    { ending: { by: 'silence', over: 'udp' }, how: 'took too long' },
+    { ending: { by: 'silence', over: 'datagram' }, how: 'took too long' },
   ] as const;
   for (const { ending, how } of lookups) {
     table.push({

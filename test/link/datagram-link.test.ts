@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
+import { DatagramLink } from '../../src/link/datagram-link.js';
+import type { Outgoing } from '../../src/link/link.js';
+import { sameBytes } from '../../src/wire/bytes.js';
 import { FrameType } from '../../src/wire/constants.js';
-import { DatagramLink, type Outgoing } from '../../src/link/datagram-link.js';
+import { encodeFrame, type Frame } from '../../src/wire/frame.js';
+import { encodeUtack, type Utack } from '../../src/wire/utack.js';
+import { nameOf } from '../support/path.js';
 
 const BYTES = Uint8Array.of(1, 2, 3);
 
@@ -12,12 +17,32 @@ function linkAt(initialTimeoutMs = 500): DatagramLink {
   return new DatagramLink({ initialTimeoutMs });
 }
 
+/** Sends it, and takes out what that puts on the wire. */
+function send(link: DatagramLink, frame: Outgoing, now: number): void {
+  assert.equal(link.send([frame], now), 0, 'it is under way');
+  assert.deepEqual(link.take(), [frame.bytes]);
+}
+
+/** A tick: what is sent again, `lost` when patience is at its end. */
+function tick(link: DatagramLink, now: number): Uint8Array | 'lost' | undefined {
+  const silence = link.tick(now);
+  const [again, ...more] = link.take();
+  assert.deepEqual(more, []);
+  return silence ? 'lost' : again;
+}
+
+/** Whether this UTACK ends the repeats. */
+function utack(link: DatagramLink, what: Utack, now: number): boolean {
+  link.add(encodeUtack(what));
+  return link.next(now)?.kind === 'delivered';
+}
+
 /** Ticks whenever a tick is due, and tells the times of the repeats and of the end. */
 function runOut(link: DatagramLink): { repeats: number[]; lost: number } {
   const repeats: number[] = [];
   for (;;) {
     const now = link.deadline!;
-    const due = link.tick(now);
+    const due = tick(link, now);
     if (due === 'lost') return { repeats, lost: now };
     assert.equal(due, BYTES, 'the very same datagram is repeated');
     repeats.push(now);
@@ -27,27 +52,27 @@ function runOut(link: DatagramLink): { repeats: number[]; lost: number } {
 describe('DatagramLink', () => {
   it('wants nothing while no frame is under way', () => {
     const link = linkAt();
-    assert.deepEqual([link.busy, link.deadline, link.tick(1e9)], [false, undefined, undefined]);
-    assert.equal(link.utack({ type: 5, seq: 7 }, 0), false);
+    assert.deepEqual([link.isFree, link.deadline, tick(link, 1e9)], [true, undefined, undefined]);
+    assert.equal(utack(link, { type: 5, seq: 7 }, 0), false);
     assert.equal(link.answered(5), false);
   });
 
   it('repeats a frame at its deadline and not before, however often it is asked', () => {
     const link = linkAt();
-    link.sent(outgoing(), 1000);
-    assert.deepEqual([link.busy, link.deadline], [true, 1500]);
-    assert.equal(link.tick(1000), undefined);
-    assert.equal(link.tick(1499), undefined);
-    assert.equal(link.tick(1500), BYTES);
-    assert.equal(link.tick(1500), undefined);
+    send(link, outgoing(), 1000);
+    assert.deepEqual([link.isFree, link.deadline], [false, 1500]);
+    assert.equal(tick(link, 1000), undefined);
+    assert.equal(tick(link, 1499), undefined);
+    assert.equal(tick(link, 1500), BYTES);
+    assert.equal(tick(link, 1500), undefined);
     assert.equal(link.deadline, 2500);
   });
 
   it('waits for 1 s at least before it repeats a frame of the handshake, where it is told so (protocol §7.6)', () => {
     const link = new DatagramLink({ initialTimeoutMs: 200, handshakeTimeoutMs: 1000 });
-    link.sent(outgoing({ type: FrameType.CHALLENGE, seq: 0 }), 0);
+    send(link, outgoing({ type: FrameType.CHALLENGE, seq: 0 }), 0);
     assert.deepEqual(runOut(link).repeats.slice(0, 4), [1000, 2000, 3000, 4000]);
-    link.sent(outgoing({ type: FrameType.DATA }), 0);
+    send(link, outgoing({ type: FrameType.DATA }), 0);
     assert.equal(link.deadline, 200);
   });
 
@@ -68,17 +93,17 @@ describe('DatagramLink', () => {
   ];
   for (const { title, link, repeats, lost } of schedules) {
     it(`gives a frame up after 5 sends and 10 s at least: ${title}`, () => {
-      link.sent(outgoing(), 0);
+      send(link, outgoing(), 0);
       assert.deepEqual(runOut(link), { repeats, lost });
-      assert.deepEqual([link.busy, link.deadline], [false, undefined]);
+      assert.deepEqual([link.isFree, link.deadline], [true, undefined]);
     });
   }
 
   it('stays as patient on a path of 1 ms (protocol §4.2)', () => {
     const link = linkAt();
-    link.sent(outgoing(), 0);
-    link.utack({ type: 5, seq: 7 }, 1);
-    link.sent(outgoing(), 10);
+    send(link, outgoing(), 0);
+    utack(link, { type: 5, seq: 7 }, 1);
+    send(link, outgoing(), 10);
     const { repeats, lost } = runOut(link);
     assert.deepEqual(repeats.slice(0, 5), [60, 160, 360, 760, 1160]);
     assert.ok(lost >= 10_010 && lost < 10_510, String(lost));
@@ -86,8 +111,8 @@ describe('DatagramLink', () => {
 
   it('sends five times even when every tick comes late', () => {
     const link = linkAt();
-    link.sent(outgoing(), 0);
-    const results = [20_000, 40_000, 60_000, 80_000, 100_000].map((now) => link.tick(now));
+    send(link, outgoing(), 0);
+    const results = [20_000, 40_000, 60_000, 80_000, 100_000].map((now) => tick(link, now));
     assert.deepEqual(results, [BYTES, BYTES, BYTES, BYTES, 'lost']);
   });
 
@@ -96,65 +121,160 @@ describe('DatagramLink', () => {
     { title: 'of another type', utack: { type: 9, seq: 7 }, acknowledgedBy: () => true },
     { title: 'that the frame does not accept', utack: { type: 5, seq: 7 }, acknowledgedBy: () => false },
   ];
-  for (const { title, utack, acknowledgedBy } of ignored) {
+  for (const { title, utack: other, acknowledgedBy } of ignored) {
     it(`ignores a UTACK ${title}`, () => {
       const link = linkAt();
-      link.sent(outgoing({ acknowledgedBy }), 0);
-      assert.equal(link.utack(utack, 10), false);
-      assert.equal(link.tick(500), BYTES);
+      send(link, outgoing({ acknowledgedBy }), 0);
+      assert.equal(utack(link, other, 10), false);
+      assert.equal(tick(link, 500), BYTES);
     });
   }
 
   it('shows the frame the whole UTACK, mac included', () => {
     const link = linkAt();
     const mac = new Uint8Array(8).fill(9);
-    link.sent(outgoing({ acknowledgedBy: (utack) => utack.mac === mac }), 0);
-    assert.equal(link.utack({ type: 5, seq: 7 }, 10), false);
-    assert.equal(link.utack({ type: 5, seq: 7, mac }, 20), true);
+    send(
+      link,
+      outgoing({ acknowledgedBy: (utack) => utack.mac !== undefined && sameBytes(utack.mac, mac) }),
+      0,
+    );
+    assert.equal(utack(link, { type: 5, seq: 7 }, 10), false);
+    assert.equal(utack(link, { type: 5, seq: 7, mac }, 20), true);
   });
 
   it('ends the repeats with the first UTACK, and the second is of no frame', () => {
     const link = linkAt();
-    link.sent(outgoing(), 0);
-    assert.equal(link.utack({ type: 5, seq: 7 }, 10), true);
-    assert.deepEqual([link.busy, link.tick(1e9)], [false, undefined]);
-    assert.equal(link.utack({ type: 5, seq: 7 }, 20), false);
+    send(link, outgoing(), 0);
+    assert.equal(utack(link, { type: 5, seq: 7 }, 10), true);
+    assert.deepEqual([link.isFree, tick(link, 1e9)], [true, undefined]);
+    assert.equal(utack(link, { type: 5, seq: 7 }, 20), false);
   });
 
   it('learns the round trip from a frame that was sent once', () => {
     const link = linkAt();
-    link.sent(outgoing(), 1000);
-    link.utack({ type: 5, seq: 7 }, 1100);
-    link.sent(outgoing(), 2000);
+    send(link, outgoing(), 1000);
+    utack(link, { type: 5, seq: 7 }, 1100);
+    send(link, outgoing(), 2000);
     assert.equal(link.deadline, 2300);
   });
 
   it("learns nothing from a frame that was repeated, as either sending may be meant (Karn's rule)", () => {
     const link = linkAt();
-    link.sent(outgoing(), 1000);
-    link.tick(1500);
-    link.utack({ type: 5, seq: 7 }, 1501);
-    link.sent(outgoing(), 2000);
+    send(link, outgoing(), 1000);
+    tick(link, 1500);
+    utack(link, { type: 5, seq: 7 }, 1501);
+    send(link, outgoing(), 2000);
     assert.equal(link.deadline, 2500);
   });
 
   it('learns nothing from an answer, which may have taken its time', () => {
     const link = linkAt();
-    link.sent(outgoing({ type: 1 }), 0);
+    send(link, outgoing({ type: 1 }), 0);
     assert.equal(link.answered(3), false);
     assert.equal(link.answered(1), true);
-    assert.equal(link.busy, false);
-    link.sent(outgoing(), 1000);
+    assert.equal(link.isFree, true);
+    send(link, outgoing(), 1000);
     assert.equal(link.deadline, 1500);
   });
 
   it('takes a new frame in place of the one under way, with its own time and tries', () => {
     const link = linkAt();
-    link.sent(outgoing({ seq: 1 }), 0);
-    link.tick(500);
-    link.sent(outgoing({ seq: 2 }), 9000);
+    send(link, outgoing({ seq: 1 }), 0);
+    tick(link, 500);
+    send(link, outgoing({ seq: 2 }), 9000);
     assert.equal(link.deadline, 9500);
-    assert.equal(link.utack({ type: 5, seq: 1 }, 9100), false);
+    assert.equal(utack(link, { type: 5, seq: 1 }, 9100), false);
     assert.deepEqual(runOut(link).repeats, [9500, 10_500, 12_500, 14_500, 16_500, 18_500]);
+  });
+
+  it('sends the first of several frames, and the next one when it is asked again', () => {
+    const link = linkAt();
+    const frames = [
+      outgoing({ seq: 1, bytes: Uint8Array.of(1) }),
+      outgoing({ seq: 2, bytes: Uint8Array.of(2) }),
+    ];
+    assert.equal(link.send(frames, 0), 0);
+    assert.deepEqual(link.take(), [Uint8Array.of(1)]);
+    assert.equal(utack(link, { type: 5, seq: 1 }, 10), true);
+    assert.deepEqual(link.take(), []);
+  });
+
+  it('tells what a frame has met with that counts as lost', () => {
+    const link = linkAt(5000);
+    send(link, outgoing(), 1000);
+    for (const now of [6000, 11_000, 16_000, 21_000]) assert.equal(tick(link, now), BYTES);
+    assert.deepEqual(link.silence(22_000), { sends: 5, ms: 21_000 });
+    assert.deepEqual(link.tick(26_000), { sends: 5, ms: 25_000 });
+    assert.equal(link.silence(26_000), undefined);
+  });
+
+  it('sends a last frame past the one under way, and does not repeat it', () => {
+    const link = linkAt();
+    send(link, outgoing(), 0);
+    link.sendLast(Uint8Array.of(9));
+    assert.deepEqual(link.take(), [Uint8Array.of(9)]);
+    assert.equal(tick(link, 500), BYTES);
+  });
+
+  it('is free or not whatever the socket takes, as what it does not take is as good as lost', () => {
+    const link = linkAt();
+    link.setWritable();
+    assert.equal(link.isFree, true);
+  });
+
+  const hello: Frame = { type: FrameType.HELLO, seq: 0, payload: new Uint8Array(38) };
+  const names = (link: DatagramLink): string[] => link.take().map(nameOf);
+  function arrive(link: DatagramLink, frame: Frame): string | undefined {
+    link.add(encodeFrame(frame));
+    return link.next(0)?.kind;
+  }
+
+  it('acknowledges a frame of the handshake that was dealt with, and each repeat of it, which it passes over', () => {
+    const link = linkAt();
+    assert.equal(arrive(link, hello), 'frame');
+    assert.deepEqual(names(link), [], 'not before it was dealt with');
+    assert.equal(arrive(link, hello), 'frame', 'nor is it known then');
+    link.handled(hello);
+    assert.deepEqual(names(link), ['UTACK of HELLO 0']);
+    assert.equal(arrive(link, hello), undefined);
+    assert.deepEqual(names(link), ['UTACK of HELLO 0']);
+    for (const other of [
+      { ...hello, seq: 1 },
+      { ...hello, type: FrameType.HELLO_ACK },
+      { ...hello, payload: new Uint8Array(38).fill(1) },
+    ]) {
+      assert.equal(arrive(link, other), 'frame', 'another frame is no repeat');
+    }
+  });
+
+  it('acknowledges a frame of the session with every mac that may be asked for', () => {
+    const link = linkAt();
+    const ping: Frame = { type: FrameType.PING, seq: 3, payload: new Uint8Array(28) };
+    const macs = [new Uint8Array(8).fill(1), new Uint8Array(8).fill(2)];
+    link.acknowledge(ping, () => macs);
+    assert.deepEqual(
+      link.take(),
+      macs.map((mac) => encodeUtack({ type: FrameType.PING, seq: 3, mac })),
+    );
+  });
+
+  it('passes over messages while they are not taken, unacknowledged, and nothing else', () => {
+    const link = linkAt();
+    const types = [FrameType.DATA, FrameType.DATA_FRAG, FrameType.PING, FrameType.BYE, FrameType.REKEY];
+    const seen = () => types.map((type) => arrive(link, { ...hello, type }));
+    link.isTaking = false;
+    assert.deepEqual(seen(), [undefined, undefined, 'frame', 'frame', 'frame']);
+    link.isTaking = true;
+    assert.deepEqual(seen(), ['frame', 'frame', 'frame', 'frame', 'frame']);
+    assert.deepEqual(names(link), []);
+  });
+
+  it('takes each datagram for itself: one that is no frame is a fault of its own, and the next one is read', () => {
+    const link = linkAt();
+    link.add(Uint8Array.of(0x47, 0x45, 0x54));
+    assert.throws(() => link.next(0), { code: 'USMP_MAGIC' });
+    assert.equal(link.next(0), undefined);
+    assert.equal(arrive(link, hello), 'frame');
+    assert.equal(link.isFaultFatal, false);
   });
 });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { AuthError, CRCError, HandshakeError, VersionError, type USMPError } from '../../src/errors.js';
 import type { ClientHandshake } from '../../src/handshake/client.js';
 import type { ServerHandshake } from '../../src/handshake/server.js';
-import { DatagramLink } from '../../src/link/datagram-link.js';
 import { Handshaking } from '../../src/party/handshaking.js';
-import { FrameType, typeName } from '../../src/wire/constants.js';
+import { FrameType, type LinkKind } from '../../src/wire/constants.js';
 import { encodeFrame, type Frame } from '../../src/wire/frame.js';
+import { encodeUtack } from '../../src/wire/utack.js';
 import {
   challenge,
   helloRetry,
@@ -16,29 +16,26 @@ import {
   thePsk,
 } from '../support/handshakes.js';
 import { nameOf } from '../support/path.js';
-import { TRANSPORTS, type TransportName } from '../support/sessions.js';
+import { LINK_KINDS, newLink } from '../support/links.js';
 
 const DEADLINE = 10_000;
 
 /** A handshake at work, in either role, with what it has done so far. */
-function world(role: 'client' | 'server', transport: TransportName) {
-  const link = transport === 'udp' ? new DatagramLink({ initialTimeoutMs: 500 }) : undefined;
-  const sent: string[] = [];
+function world(role: 'client' | 'server', over: LinkKind) {
+  const link = newLink(over, 'client');
   const told: string[] = [];
-  /** Both in one. */
+  /** What was sent and told, in order. */
   const order: string[] = [];
-  const send = (name: string): void => {
-    sent.push(name);
-    order.push(name);
+  const collect = (): void => {
+    order.push(...link.take().map(nameOf));
   };
   let failure: USMPError | undefined;
   const handshake = role === 'client' ? makeClient() : makeServer();
   const handshaking = new Handshaking(
     {
       ...{ handshake, link },
-      transmit: (bytes) => send(nameOf(bytes)),
-      acknowledge: ({ type, seq }) => send(`UTACK of ${typeName(type)} ${seq}`),
       report(report) {
+        collect();
         told.push(report.type);
         order.push(report.type);
         if (report.type === 'failed') failure = report.error;
@@ -47,45 +44,54 @@ function world(role: 'client' | 'server', transport: TransportName) {
     DEADLINE,
   );
   return {
-    ...{ handshaking, handshake, link, sent, told, order },
+    ...{ handshaking, handshake, link, told },
     failure: () => failure,
-    /** As it comes in over this transport. */
-    receive(frame: Frame, now = 0): void {
-      if (transport === 'tcp') handshaking.receive(frame, now);
-      else handshaking.receiveDatagram(frame, encodeFrame(frame), now);
+    order: (): string[] => {
+      collect();
+      return order;
+    },
+    sent(): string[] {
+      collect();
+      return order.filter((name) => !told.includes(name));
+    },
+    receive: (frame: Frame, now = 0): void => handshaking.receive(frame, now),
+    /** What the link makes of this datagram. */
+    arrive(bytes: Uint8Array, now = 0) {
+      link.add(bytes);
+      return link.next(now)?.kind;
     },
   };
 }
 
-for (const transport of TRANSPORTS) {
-  describe(`a handshake at work over ${transport}`, () => {
+for (const over of LINK_KINDS) {
+  describe(`a handshake at work over ${over}`, () => {
     it('begins with HELLO in a client, and with nothing in a server', () => {
       for (const [role, sent] of [
         ['client', ['HELLO 0']],
         ['server', []],
       ] as const) {
-        const it = world(role, transport);
+        const it = world(role, over);
         it.handshaking.start(0);
-        assert.deepEqual(it.sent, sent);
+        assert.deepEqual(it.sent(), sent);
       }
     });
 
     it('asks for the key of a device and goes on when it is there', () => {
-      const it = world('server', transport);
+      const it = world('server', over);
       it.handshaking.start(0);
       it.receive(makeClient().start());
       assert.deepEqual(it.told, ['pskWanted']);
       const psk = thePsk();
       it.handshaking.providePsk(psk, 0);
-      assert.equal(it.sent.at(-1), 'CHALLENGE 0');
+      assert.equal(it.sent().at(-1), 'CHALLENGE 0');
     });
 
     it('is done before the answer leaves that says so', () => {
-      const it = world('server', transport);
+      const it = world('server', over);
       const client = makeClient();
       const asked = challenge(it.handshake as ServerHandshake, client.start(), thePsk());
       it.receive(reply(asked, client));
-      assert.deepEqual(it.order.slice(-2), ['done', 'SESSION_OK 0']);
+      assert.deepEqual(it.order().slice(-2), ['done', 'SESSION_OK 0']);
     });
 
     it('fails when its time is over, not before, with what it was at', () => {
@@ -93,7 +99,7 @@ for (const transport of TRANSPORTS) {
         ['client', 'USMP_NO_ANSWER'],
         ['server', 'USMP_NO_ANSWER'],
       ] as const) {
-        const it = world(role, transport);
+        const it = world(role, over);
         it.handshaking.start(0);
         assert.equal(it.handshaking.deadline, DEADLINE);
         it.handshaking.tick(DEADLINE - 1);
@@ -104,7 +110,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('fails when the key cannot be looked up, which is told as the own fault', () => {
-      const it = world('server', transport);
+      const it = world('server', over);
       it.handshaking.start(0);
       it.receive(makeClient().start());
       const cause = new Error('no disk');
@@ -114,7 +120,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('wipes a key that it has no use for', () => {
-      const it = world('client', transport);
+      const it = world('client', over);
       const psk = thePsk();
       it.handshaking.providePsk(psk, 0);
       assert.ok(psk.bytes.every((byte) => byte === 0));
@@ -124,9 +130,9 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('a handshake at work over tcp', () => {
+describe('a handshake at work over a stream', () => {
   it('ends at a frame that is not in its place', () => {
-    const it = world('client', 'tcp');
+    const it = world('client', 'stream');
     it.handshaking.start(0);
     assert.throws(() => it.receive({ type: FrameType.DATA, seq: 0, payload: new Uint8Array() }), {
       code: 'USMP_UNEXPECTED_FRAME',
@@ -134,33 +140,33 @@ describe('a handshake at work over tcp', () => {
   });
 
   it('acknowledges nothing', () => {
-    const it = world('server', 'tcp');
+    const it = world('server', 'stream');
     it.receive(makeClient().start());
-    assert.deepEqual(it.sent, []);
+    assert.deepEqual(it.sent(), []);
   });
 });
 
-describe('a handshake at work over udp', () => {
+describe('a handshake at work over datagrams', () => {
   it('has a client repeat HELLO until it is answered, whatever is acknowledged (protocol §4.3)', () => {
-    const it = world('client', 'udp');
+    const it = world('client', 'datagram');
     it.handshaking.start(0);
-    assert.equal(it.link!.utack({ type: FrameType.HELLO, seq: 0 }, 10), false);
-    assert.equal(it.link!.busy, true);
+    assert.equal(it.arrive(encodeUtack({ type: FrameType.HELLO, seq: 0 }), 10), undefined);
+    assert.equal(it.link.isFree, false);
     it.receive(helloRetry(), 20);
-    assert.deepEqual(it.sent, ['HELLO 0', 'UTACK of HELLO_RETRY 0', 'HELLO 1']);
-    assert.equal(it.link!.silence(120)?.ms, 100, 'now that of the second one is measured');
+    assert.deepEqual(it.sent(), ['HELLO 0', 'UTACK of HELLO_RETRY 0', 'HELLO 1']);
+    assert.equal(it.link.silence(120)?.ms, 100, 'now that of the second one is measured');
   });
 
   it('has a client repeat HELLO_ACK no more once SESSION_OK is there', () => {
-    const it = world('client', 'udp');
+    const it = world('client', 'datagram');
     const server = makeServer();
     const client = it.handshake as ClientHandshake;
     const asked = challenge(server, client.start(), thePsk());
     const { sessionOk } = prove(server, join().helloAck);
     it.receive(asked, 10);
-    assert.equal(it.link!.busy, true);
+    assert.equal(it.link.isFree, false);
     it.receive(sessionOk, 20);
-    assert.equal(it.link!.busy, false);
+    assert.equal(it.link.isFree, true);
     assert.deepEqual(it.told, ['done']);
 
     /** What the client will answer, taken from another that is its equal. */
@@ -172,42 +178,43 @@ describe('a handshake at work over udp', () => {
   });
 
   it('has a server repeat CHALLENGE until its UTACK', () => {
-    const it = world('server', 'udp');
+    const it = world('server', 'datagram');
     it.receive(makeClient().start());
     it.handshaking.providePsk(thePsk(), 0);
-    assert.equal(it.link!.busy, true);
+    assert.equal(it.link.isFree, false);
     assert.equal(
-      it.link!.utack({ type: FrameType.CHALLENGE, seq: 0, mac: new Uint8Array(8) }, 10),
-      false,
+      it.arrive(encodeUtack({ type: FrameType.CHALLENGE, seq: 0, mac: new Uint8Array(8) }), 10),
+      undefined,
       'which has no mac',
     );
-    assert.equal(it.link!.utack({ type: FrameType.CHALLENGE, seq: 0 }, 10), true);
+    assert.equal(it.arrive(encodeUtack({ type: FrameType.CHALLENGE, seq: 0 }), 10), 'delivered');
   });
 
   it('knows what it has dealt with, and not what it has refused', () => {
-    const it = world('server', 'udp');
+    const it = world('server', 'datagram');
     const hello = makeClient().start();
     it.receive(hello);
-    assert.equal(it.link!.hasHandled(encodeFrame(hello)), true);
     const ping = { type: FrameType.PING, seq: 0, payload: new Uint8Array() };
     assert.throws(() => it.receive(ping), HandshakeError);
-    assert.equal(it.link!.hasHandled(encodeFrame(ping)), false);
-    assert.deepEqual(it.sent, ['UTACK of HELLO 0']);
+    assert.equal(it.arrive(encodeFrame(ping)), 'frame');
+    assert.deepEqual(it.sent(), ['UTACK of HELLO 0']);
+    assert.equal(it.arrive(encodeFrame(hello)), undefined);
+    assert.deepEqual(it.sent(), ['UTACK of HELLO 0', 'UTACK of HELLO 0']);
   });
 
   it('acknowledges a wrong proof of a device, and goes on waiting for the right one', () => {
-    const it = world('server', 'udp');
+    const it = world('server', 'datagram');
     it.receive(makeClient().start());
     it.handshaking.providePsk(thePsk(), 0);
     const ack: Frame = { type: FrameType.HELLO_ACK, seq: 2, payload: new Uint8Array(32) };
     assert.throws(() => it.receive(ack, 100), AuthError);
-    assert.equal(it.sent.at(-1), 'UTACK of HELLO_ACK 2');
-    assert.equal(it.link!.hasHandled(encodeFrame(ack)), true);
+    assert.equal(it.sent().at(-1), 'UTACK of HELLO_ACK 2');
+    assert.equal(it.arrive(encodeFrame(ack)), undefined);
     assert.deepEqual(it.told, ['pskWanted']);
   });
 
   it('gives a device two seconds more after a wrong proof, and five tries', () => {
-    const it = world('server', 'udp');
+    const it = world('server', 'datagram');
     const error = new AuthError('wrong proof', { code: 'USMP_DEVICE_PROOF' });
     it.handshaking.suspect(error, 1_000);
     assert.equal(it.handshaking.deadline, 3_000);
@@ -226,7 +233,7 @@ describe('a handshake at work over udp', () => {
       { suspicion: new AuthError('wrong proof', { code: 'USMP_GATEWAY_PROOF' }), code: 'USMP_GATEWAY_PROOF' },
       { suspicion: new CRCError('damaged'), code: 'USMP_NO_ANSWER' },
     ]) {
-      const it = world('client', 'udp');
+      const it = world('client', 'datagram');
       it.handshaking.start(0);
       it.handshaking.suspect(suspicion, 1_000);
       assert.equal(it.handshaking.deadline, DEADLINE, 'a client waits for the true one all its time');
@@ -236,15 +243,15 @@ describe('a handshake at work over udp', () => {
   });
 
   it('measures the silence after HELLO_ACK, by which it tells a rejection', () => {
-    const it = world('client', 'udp');
+    const it = world('client', 'datagram');
     const client = it.handshake as ClientHandshake;
     it.receive(challenge(makeServer(), client.start(), thePsk()), 3_000);
-    for (let now = 3_000; now < DEADLINE; now += 100) it.link!.tick(now);
-    assert.ok(it.link!.silence(DEADLINE)!.sends >= 5);
+    for (let now = 3_000; now < DEADLINE; now += 100) it.link.tick(now);
+    assert.ok(it.link.silence(DEADLINE)!.sends >= 5);
     it.handshaking.tick(DEADLINE);
     assert.equal(it.failure()?.code, 'USMP_PSK_REJECTED');
 
-    const late = world('client', 'udp');
+    const late = world('client', 'datagram');
     const slow = late.handshake as ClientHandshake;
     late.receive(challenge(makeServer(), slow.start(), thePsk()), 9_500);
     late.handshaking.tick(DEADLINE);
@@ -252,7 +259,7 @@ describe('a handshake at work over udp', () => {
   });
 
   it('gives up before its time when its frame counts as lost', () => {
-    const it = world('client', 'udp');
+    const it = world('client', 'datagram');
     it.handshaking.start(0);
     it.handshaking.lost({ sends: 6, ms: 10_000 });
     assert.equal(it.failure()?.code, 'USMP_NO_ANSWER');

@@ -244,7 +244,7 @@ for (const [stages, attacks] of TABLE) {
     describe(name, () => {
       for (const { name: attack, bytes, error, code, withKeys } of attacks) {
         it(`ends over TCP with ${error.name} ${code} for ${attack}`, () => {
-          const duo = reach({ transport: 'tcp' });
+          const duo = reach({ over: 'stream' });
           duo[side].receive(bytes(duo, side));
           const { ending } = duo[side];
           assert.ok(ending instanceof error, `${String(ending)} after ${name}`);
@@ -253,7 +253,7 @@ for (const [stages, attacks] of TABLE) {
         });
 
         it(`drops over UDP, and lives on after, ${attack}`, () => {
-          const duo = reach({ transport: 'udp' });
+          const duo = reach({ over: 'datagram' });
           const { events, sent } = duo[side];
           const before = [events.length, sent.length];
           for (let i = 0; i < 3; i++) duo[side].receive(bytes(duo, side));

@@ -85,7 +85,7 @@ describe('a peer whose TCP socket is full', () => {
 
 describe('a peer whose UDP frame is not acknowledged', () => {
   it('gives up on a device that sends nothing but PINGs, and does not answer each of them before', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     duo.path = losing(({ from }) => from === 'client');
     for (let seq = 0; seq < 500; seq++) duo.server.receive(pingOf(duo, seq));
     duo.until(() => duo.server.party.state === 'closed', 30_000);
@@ -95,20 +95,20 @@ describe('a peer whose UDP frame is not acknowledged', () => {
   });
 
   it('ends with USMP_PING_FLOOD when a device sends PINGs without end', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     duo.path = losing(({ from }) => from === 'client');
     for (let seq = 0; seq < 100; seq++) duo.server.receive(pingOf(duo, seq));
     assert.equal(duo.server.code, 'USMP_PING_FLOOD');
   });
 });
 
-for (const transport of ['tcp', 'udp'] as const) {
-  describe(`the send queue over ${transport}`, () => {
+for (const over of ['stream', 'datagram'] as const) {
+  describe(`the send queue over ${over}`, () => {
     it('takes 1,000 messages, refuses the next one with USMP_QUEUE_FULL, and takes more when it has room', () => {
-      const duo = new Duo({ transport }).establish();
-      if (transport === 'tcp') duo.client.setWritable(false);
+      const duo = new Duo({ over }).establish();
+      if (over === 'stream') duo.client.setWritable(false);
       // Over UDP the first one is under way and not in the queue.
-      const room = transport === 'tcp' ? 1000 : 1001;
+      const room = over === 'stream' ? 1000 : 1001;
       const texts = Array.from({ length: room }, (_, i) => String(i));
       for (const text of texts) duo.client.send(text);
       for (let i = 0; i < 3; i++) {
@@ -123,8 +123,8 @@ for (const transport of ['tcp', 'udp'] as const) {
     });
 
     it('still has a place for BYE when it is full', () => {
-      const duo = new Duo({ transport }).establish();
-      if (transport === 'tcp') duo.client.setWritable(false);
+      const duo = new Duo({ over }).establish();
+      if (over === 'stream') duo.client.setWritable(false);
       for (let i = 0; i < 1000; i++) duo.client.send(String(i));
       duo.client.close(60_000);
       duo.client.setWritable(true);
@@ -134,8 +134,8 @@ for (const transport of ['tcp', 'udp'] as const) {
     });
 
     it('holds a REKEY back while the keys of the other side come, and then sends it under those', () => {
-      const duo = new Duo({ transport }).establish();
-      if (transport === 'tcp') duo.client.setWritable(false);
+      const duo = new Duo({ over }).establish();
+      if (over === 'stream') duo.client.setWritable(false);
       else duo.path = losing(first(named('UTACK of DATA 0')));
       duo.client.send('before');
       duo.client.rekey();
@@ -153,7 +153,7 @@ for (const transport of ['tcp', 'udp'] as const) {
     });
 
     it('keeps a copy of a message, so that the caller may use its buffer again', () => {
-      const duo = new Duo({ transport }).establish();
+      const duo = new Duo({ over }).establish();
       duo.client.send('under way');
       duo.client.setWritable(false);
       const buffer = Buffer.from('as it was');
@@ -168,7 +168,7 @@ for (const transport of ['tcp', 'udp'] as const) {
 
 describe('a UDP peer that takes nothing in', () => {
   it('leaves frames unacknowledged, and takes them when they come again', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     duo.server.setReceiving(false);
     const before = duo.server.sent.length;
     const tickets = ['one', 'two', 'three'].map((text) => duo.client.send(text));
@@ -183,7 +183,7 @@ describe('a UDP peer that takes nothing in', () => {
   });
 
   it('goes on sending, and has its own frames acknowledged', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     duo.server.setReceiving(false);
     duo.client.send('has to wait');
     for (let i = 0; i < 5; i++) duo.server.send(String(i));
@@ -193,7 +193,7 @@ describe('a UDP peer that takes nothing in', () => {
   });
 
   it('answers PINGs, takes PONGs and hears BYE', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     duo.server.setReceiving(false);
     duo.client.ping();
     duo.server.ping();
@@ -207,7 +207,7 @@ describe('a UDP peer that takes nothing in', () => {
 
   it('keeps its session, whose sign of life goes on', () => {
     const duo = new Duo({
-      transport: 'udp',
+      over: 'datagram',
       clientTimes: { keepaliveMs: 30_000, pongTimeoutMs: 10_000 },
       serverTimes: { sessionTimeoutMs: 60_000 },
     }).establish();
@@ -217,7 +217,7 @@ describe('a UDP peer that takes nothing in', () => {
   });
 
   it('stops and goes on in the middle of a long message', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     const message = Buffer.from(seeded(3).bytes(1808));
     duo.client.send(message);
     duo.until(() => duo.wire.some(({ name }) => name === 'DATA_FRAG 1'));

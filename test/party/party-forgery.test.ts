@@ -101,7 +101,7 @@ describe('a forged handshake frame', () => {
 
     it(`is dropped over UDP, and the true one is taken: ${name}`, () => {
       const path: Path = (passing) => (fits(passing) ? [{ bytes: forge(passing) }, {}] : [{}]);
-      const duo = new Duo({ transport: 'udp', path, asksCookie: false }).establish();
+      const duo = new Duo({ over: 'datagram', path, asksCookie: false }).establish();
       duo.path = pass;
       for (const end of duo.ends) end.send('true');
       duo.quiet();
@@ -124,7 +124,7 @@ describe('a forged handshake frame', () => {
   });
 
   it('is dropped over UDP when it is a second HELLO_RETRY', () => {
-    const duo = new Duo({ transport: 'udp' }).start();
+    const duo = new Duo({ over: 'datagram' }).start();
     duo.until(() => duo.client.sent.some(({ name }) => name === 'HELLO 1'));
     duo.client.receive(secondRetry);
     duo.until(() => duo.ends.every(({ party }) => party.state === 'established'));
@@ -139,7 +139,7 @@ describe('a forged handshake frame', () => {
     ['another wire version', rawFrame({ version: 9, type: CHALLENGE }), 'USMP_VERSION'],
   ] as const) {
     it(`over UDP names ${what} as the reason when nothing else comes`, () => {
-      const duo = new Duo({ transport: 'udp', path: losing(() => true) }).start();
+      const duo = new Duo({ over: 'datagram', path: losing(() => true) }).start();
       duo.client.receive(bytes);
       duo.quiet();
       assert.equal(duo.client.code, code);
@@ -152,7 +152,7 @@ describe('a forged handshake frame', () => {
       isType(passing, SESSION_OK)
         ? [{ bytes: withPayload(passing.bytes, flipBit(payloadOf(passing.bytes), 300)) }]
         : [{}];
-    const duo = new Duo({ transport: 'udp', path }).start().quiet();
+    const duo = new Duo({ over: 'datagram', path }).start().quiet();
     assert.equal(duo.client.code, 'USMP_GATEWAY_PROOF');
   });
 
@@ -161,7 +161,7 @@ describe('a forged handshake frame', () => {
     [new Uint8Array(16), 'USMP_DEVICE_PROOF'],
   ] as const) {
     it(`over UDP ends the server's side with ${code} two seconds after a proof that does not hold`, () => {
-      const duo = new Duo({ transport: 'udp', serverPsk: psk }).start();
+      const duo = new Duo({ over: 'datagram', serverPsk: psk }).start();
       duo.until(() => duo.server.sent.some(({ name }) => name === 'UTACK of HELLO_ACK 2'));
       const proven = duo.now;
       duo.until(() => duo.server.party.state === 'closed');
@@ -172,7 +172,7 @@ describe('a forged handshake frame', () => {
   }
 
   it('over UDP ends the handshake after a few wrong proofs', () => {
-    const duo = new Duo({ transport: 'udp', path: losing((each) => isType(each, HELLO_ACK)) }).start();
+    const duo = new Duo({ over: 'datagram', path: losing((each) => isType(each, HELLO_ACK)) }).start();
     duo.until(() => duo.client.sent.some((each) => isType(each, HELLO_ACK)));
     const { bytes } = duo.client.sent.find((each) => isType(each, HELLO_ACK))!;
     for (let bit = 0; bit < 200; bit++) {
@@ -230,7 +230,7 @@ describe('a peer that has the keys', () => {
     });
 
     it(`and ${name} loses that message over UDP, and no other`, () => {
-      const duo = new Duo({ transport: 'udp' }).establish();
+      const duo = new Duo({ over: 'datagram' }).establish();
       duo.path = losing(({ from }) => from === 'server'); // the client knows nothing of these frames
       for (const bytes of frames(duo, ...list, [DATA, 5, 3])) duo.server.receive(bytes);
       assert.deepEqual(duo.server.texts, ['...']);
@@ -239,14 +239,14 @@ describe('a peer that has the keys', () => {
   }
 
   it('and uses the last number there is ends the session over UDP (protocol §3.3)', () => {
-    const duo = new Duo({ transport: 'udp' }).establish();
+    const duo = new Duo({ over: 'datagram' }).establish();
     duo.server.receive(frames(duo, [DATA, SEQ_END, 1])[0]!);
     assert.equal(duo.server.code, 'USMP_SEQUENCE');
   });
 
   it('and sends PONGs that nobody asked for changes nothing', () => {
-    for (const transport of ['tcp', 'udp'] as const) {
-      const duo = new Duo({ transport }).establish();
+    for (const over of ['stream', 'datagram'] as const) {
+      const duo = new Duo({ over }).establish();
       const pongs = Array.from({ length: 100 }, (_, seq) => [FrameType.PONG, seq] as const);
       for (const bytes of frames(duo, ...pongs)) duo.server.receive(bytes);
       assert.equal(duo.server.party.state, 'established');
@@ -257,7 +257,7 @@ describe('a peer that has the keys', () => {
 
 describe('the session timeout over UDP', () => {
   const idle = (): Duo =>
-    new Duo({ transport: 'udp', serverTimes: { sessionTimeoutMs: 60_000 } }).establish();
+    new Duo({ over: 'datagram', serverTimes: { sessionTimeoutMs: 60_000 } }).establish();
 
   it('is not put off by datagrams that do not authenticate', () => {
     const duo = idle();

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { Secret } from '../../src/crypto/secret.js';
 import type { Handshake } from '../../src/handshake/handshake.js';
 import { Party } from '../../src/party/party.js';
-import type { Protocol } from '../../src/transport/transport.js';
+import type { LinkKind } from '../../src/wire/constants.js';
+import { StreamLink } from '../../src/link/stream-link.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';
 import { forged, mangled, rawFrame } from '../support/forgery.js';
@@ -16,8 +17,8 @@ const TIMES = { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTi
 const SIDES = ['client', 'server'] as const;
 
 /** All that two peers send each other in a session, to be mangled. */
-function recordings(transport: Protocol): Uint8Array[] {
-  const duo = new Duo({ transport, seed: 77 }).establish();
+function recordings(over: LinkKind): Uint8Array[] {
+  const duo = new Duo({ over, seed: 77 }).establish();
   for (const end of duo.ends) {
     end.send('short');
     end.send('long '.repeat(300));
@@ -55,9 +56,9 @@ const STAGES: readonly Stage[] = [
 
 const inSession = ({ name }: Stage): boolean => name.endsWith('in session');
 
-function reach(stage: Stage, transport: Protocol, seed: number): Duo {
+function reach(stage: Stage, over: LinkKind, seed: number): Duo {
   const { path, findsPsk } = stage;
-  return new Duo({ transport, path, seed, ...(findsPsk === false && { findsPsk }) }).start().run(150);
+  return new Duo({ over, path, seed, ...(findsPsk === false && { findsPsk }) }).start().run(150);
 }
 
 /** Feeds a peer and takes out what comes: nothing is thrown, and no more comes out than went in. */
@@ -69,12 +70,12 @@ function feed(party: Party, bytes: Uint8Array, now: number): void {
 }
 
 describe('rubbish over UDP', () => {
-  const originals = recordings('udp');
+  const originals = recordings('datagram');
   const DATAGRAMS = 5_000;
 
   for (const stage of STAGES) {
     it(`is dropped by ${stage.name}, which then goes on as if nothing had come`, () => {
-      const duo = reach(stage, 'udp', 1);
+      const duo = reach(stage, 'datagram', 1);
       const random = seeded(101);
       const { party } = duo[stage.side];
       const all = [...originals, ...duo.wire.map(({ bytes }) => bytes)];
@@ -92,7 +93,7 @@ describe('rubbish over UDP', () => {
     });
 
     it(`is dropped by ${stage.name}, or taken for what it looks like, when its CRC is right`, () => {
-      const duo = reach(stage, 'udp', 2);
+      const duo = reach(stage, 'datagram', 2);
       const random = seeded(102);
       const { party } = duo[stage.side];
       const all = [...originals, ...duo.wire.map(({ bytes }) => bytes)];
@@ -127,7 +128,7 @@ function instantHandshake(role: Side): Handshake {
 function instantParty(side: Side): Party {
   const random = seededRandom(5);
   const handshake = instantHandshake(side);
-  const party = new Party({ handshake, transport: 'tcp', suite: 'aes-256-gcm', random, times: TIMES });
+  const party = new Party({ handshake, link: new StreamLink(), suite: 'aes-256-gcm', random, times: TIMES });
   party.start(0);
   party.receive(rawFrame({ type: FrameType.HELLO }), 0);
   assert.equal(party.state, 'established');
@@ -145,13 +146,13 @@ function* torn(random: Seeded, stream: Uint8Array): Generator<Uint8Array> {
 }
 
 describe('rubbish over TCP', () => {
-  const originals = recordings('tcp');
+  const originals = recordings('stream');
 
   for (const stage of STAGES.filter((each) => !inSession(each))) {
     it(`ends ${stage.name} with an error of its own, and nothing is thrown`, () => {
       const random = seeded(103);
       for (let i = 0; i < 100; i++) {
-        const duo = reach(stage, 'tcp', i);
+        const duo = reach(stage, 'stream', i);
         const { party } = duo[stage.side];
         for (let j = 0; j < 30; j++) {
           feed(party, (i % 2 ? mangled : forged)(random, originals), duo.now);
@@ -216,7 +217,7 @@ describe('a torn stream', () => {
 
   it('brings both sides through a whole session byte by byte', () => {
     const bytewise: Path = ({ bytes }) => Array.from(bytes, (byte) => ({ bytes: Uint8Array.of(byte) }));
-    const duo = new Duo({ transport: 'tcp', path: bytewise }).establish();
+    const duo = new Duo({ over: 'stream', path: bytewise }).establish();
     for (const end of duo.ends) end.send('byte by byte');
     duo.quiet();
     duo.client.rekey();

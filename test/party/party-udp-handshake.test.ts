@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { first, losing, named } from '../support/path.js';
 import { Duo, type DuoOptions, type End } from '../support/wire-tap.js';
 
-const udp = (options: DuoOptions = {}): Duo => new Duo({ ...options, transport: 'udp' });
+const udp = (options: DuoOptions = {}): Duo => new Duo({ ...options, over: 'datagram' });
 
 describe('a handshake over UDP', () => {
   const names = (end: End): string[] => end.sent.map(({ name }) => name);

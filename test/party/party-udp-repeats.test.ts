@@ -8,7 +8,7 @@ import { Secret } from '../../src/crypto/secret.js';
 import { Duo, LATENCY_MS, type DuoOptions } from '../support/wire-tap.js';
 
 const udp = (options: DuoOptions = {}, frames = 0): Duo =>
-  new Duo({ ...options, transport: 'udp' }).establish().seasoned(frames);
+  new Duo({ ...options, over: 'datagram' }).establish().seasoned(frames);
 const sendsOf = (duo: Duo, name: string): number => duo.wire.filter((each) => each.name === name).length;
 
 for (const frames of [0, 100, 1_000]) {
@@ -54,7 +54,7 @@ for (const frames of [0, 100, 1_000]) {
 
       it(`end both sides when REKEYs cross and that of the ${side} is lost`, () => {
         const duo = new Duo({
-          transport: 'udp',
+          over: 'datagram',
           clientTimes: { keepaliveMs: 30_000, pongTimeoutMs: 10_000 },
           serverTimes: { sessionTimeoutMs: 60_000 },
         })
@@ -146,7 +146,7 @@ for (const frames of [0, 100, 1_000]) {
 
 describe('the repeats', () => {
   it('of a handshake frame do not end with a UTACK that carries a mac', () => {
-    const duo = new Duo({ transport: 'udp', path: losing(named('CHALLENGE 0')) }).start();
+    const duo = new Duo({ over: 'datagram', path: losing(named('CHALLENGE 0')) }).start();
     duo.until(() => duo.wire.some(({ name }) => name === 'CHALLENGE 0'));
     const mac = new Uint8Array(UTACK_MAC_BYTES);
     duo.server.receive(encodeUtack({ type: FrameType.CHALLENGE, seq: 0, mac }));

@@ -4,7 +4,7 @@ import { delaying, doubling, losing, pass, type Passing, type Path } from '../su
 import { seeded } from '../support/random.js';
 import { Duo, LATENCY_MS, type DuoOptions, type End } from '../support/wire-tap.js';
 
-const udp = (options: DuoOptions = {}): Duo => new Duo({ ...options, transport: 'udp' });
+const udp = (options: DuoOptions = {}): Duo => new Duo({ ...options, over: 'datagram' });
 const LONG = 'a message of four frames. '.repeat(60);
 
 /**

@@ -7,7 +7,8 @@ import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';
 import { losing, type Side } from '../support/path.js';
 import { seeded } from '../support/random.js';
-import { sealByHand, TRANSPORTS } from '../support/sessions.js';
+import { LINK_KINDS } from '../support/links.js';
+import { sealByHand } from '../support/sessions.js';
 import { DEVICE_ID, Duo, LATENCY_MS, type DuoOptions, type End } from '../support/wire-tap.js';
 
 const SIDES = ['client', 'server'] as const;
@@ -31,11 +32,11 @@ function assertOver(end: End): void {
   assert.equal(end.events.at(-1)?.type, 'closed');
 }
 
-for (const transport of TRANSPORTS) {
+for (const over of LINK_KINDS) {
   for (const suite of SUITES) {
-    describe(`two peers over ${transport} with ${suite}`, () => {
+    describe(`two peers over ${over} with ${suite}`, () => {
       it('open one session that both know by the same id', () => {
-        const duo = joined({ transport, suite });
+        const duo = joined({ over, suite });
         const opened = duo.ends.map(({ events }) => events.find((event) => event.type === 'established')!);
         assert.deepEqual(opened[0], opened[1]);
         assert.deepEqual(opened[0]!.deviceId, DEVICE_ID);
@@ -47,7 +48,7 @@ for (const transport of TRANSPORTS) {
 
       for (const from of SIDES) {
         it(`learn that the session lives with the first frame that the ${from} sends, and once`, () => {
-          const duo = joined({ transport, suite });
+          const duo = joined({ over, suite });
           assert.ok(!duo.ends.some((end) => end.has('proven')));
           duo[from].send('one');
           duo[from].send('two');
@@ -57,7 +58,7 @@ for (const transport of TRANSPORTS) {
       }
 
       it('do not open a session when the server has another key for the device', () => {
-        const duo = new Duo({ transport, suite, serverPsk: new Uint8Array(16).fill(9) }).start();
+        const duo = new Duo({ over, suite, serverPsk: new Uint8Array(16).fill(9) }).start();
         duo.until(() => duo.ends.every(({ party }) => party.state === 'closed'));
         assert.equal(duo.server.code, 'USMP_DEVICE_PROOF');
         assert.equal(duo.client.code, 'USMP_PSK_REJECTED');
@@ -69,9 +70,9 @@ for (const transport of TRANSPORTS) {
     for (const frames of suite === SUITES[0] ? FRAMES : [0]) {
       // Behind more than 63 frames the reference loses what follows a REKEY over UDP; this package does not.
       const force = frames > 0;
-      describe(`two peers over ${transport} with ${suite}${behind(frames)}`, () => {
+      describe(`two peers over ${over} with ${suite}${behind(frames)}`, () => {
         it('exchange messages of every size, each once and in order, and report each as sent', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           const random = seeded(7);
           for (const from of SIDES) {
             const messages = SIZES.map((size) => random.bytes(size));
@@ -83,7 +84,7 @@ for (const transport of TRANSPORTS) {
         });
 
         it('exchange messages in both directions at the same time', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           const texts = Array.from({ length: 50 }, (_, i) => `message ${i} `.repeat(1 + 10 * (i % 12)));
           for (const text of texts) for (const end of duo.ends) end.send(text);
           duo.quiet();
@@ -91,7 +92,7 @@ for (const transport of TRANSPORTS) {
         });
 
         it('refuse a message of 1,809 bytes before anything is sent', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           const before = duo.wire.length;
           assert.throws(() => duo.client.send(new Uint8Array(1809)), { code: 'USMP_MESSAGE_TOO_LONG' });
           assert.equal(duo.wire.length, before);
@@ -102,7 +103,7 @@ for (const transport of TRANSPORTS) {
 
         for (const from of SIDES) {
           it(`measure the round trip with a PING of the ${from}, behind the messages before it`, () => {
-            const duo = joined({ transport, suite }, frames);
+            const duo = joined({ over, suite }, frames);
             const message = duo[from].send('first');
             const ping = duo[from].ping();
             duo.quiet();
@@ -115,7 +116,7 @@ for (const transport of TRANSPORTS) {
           });
 
           it(`change keys when the ${from} asks for it, and go on both ways with counters at 0`, () => {
-            const duo = joined({ transport, suite }, frames);
+            const duo = joined({ over, suite }, frames);
             for (const end of duo.ends) end.send('before');
             duo.quiet();
             const ticket = duo[from].rekey(force);
@@ -128,14 +129,14 @@ for (const transport of TRANSPORTS) {
             for (const end of duo.ends) {
               end.send('after');
               // Over UDP the PINGs that prove the new keys, and their PONGs, went before.
-              assert.equal(end.sent.at(-1)!.name, transport === 'udp' ? 'DATA 2' : 'DATA 0');
+              assert.equal(end.sent.at(-1)!.name, over === 'datagram' ? 'DATA 2' : 'DATA 0');
             }
             duo.quiet();
             for (const end of duo.ends) assert.deepEqual(end.texts, ['before', 'after']);
           });
 
           it(`keep the messages that were under way when the ${from} changed keys`, () => {
-            const duo = joined({ transport, suite }, frames);
+            const duo = joined({ over, suite }, frames);
             const texts = ['one', 'two '.repeat(300), 'three', 'four '.repeat(200)];
             for (const text of texts) other(duo, from).send(text);
             duo[from].rekey(force);
@@ -143,14 +144,14 @@ for (const transport of TRANSPORTS) {
             duo.quiet();
             other(duo, from).send('after');
             duo.quiet();
-            if (transport === 'tcp') assert.deepEqual(duo[from].texts, [...texts, 'after']);
+            if (over === 'stream') assert.deepEqual(duo[from].texts, [...texts, 'after']);
             assert.deepEqual(duo[from].textsOnce, [...texts, 'after']);
             assert.deepEqual(other(duo, from).texts, ['from the one who changed keys']);
           });
         }
 
         it('change keys twenty times in turns, with messages before and after each', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           const texts: string[] = [];
           for (let i = 0; i < 20; i++) {
             const text = `round ${i}`;
@@ -168,7 +169,7 @@ for (const transport of TRANSPORTS) {
         });
 
         it('both end with USMP_REKEY_CROSSED when they change keys at the same moment', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           for (const end of duo.ends) end.rekey(force);
           duo.quiet();
           for (const end of duo.ends) {
@@ -178,7 +179,7 @@ for (const transport of TRANSPORTS) {
         });
 
         it('send what is queued and then BYE when one of them closes', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           const texts = ['one', 'two '.repeat(400), 'three'];
           const tickets = texts.map((text) => duo.client.send(text));
           duo.client.close();
@@ -192,7 +193,7 @@ for (const transport of TRANSPORTS) {
         });
 
         it('both end without an error when both close at the same moment', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           for (const end of duo.ends) end.close();
           duo.quiet();
           for (const end of duo.ends) {
@@ -202,7 +203,7 @@ for (const transport of TRANSPORTS) {
         });
 
         it('take nothing and ask for nothing once they are closed', () => {
-          const duo = joined({ transport, suite }, frames);
+          const duo = joined({ over, suite }, frames);
           duo.client.close();
           duo.quiet();
           const count = duo.wire.length;
@@ -227,16 +228,16 @@ for (const transport of TRANSPORTS) {
 
   for (const frames of FRAMES) {
     const force = frames > 0;
-    describe(`a change of keys over ${transport}${behind(frames)}`, () => {
+    describe(`a change of keys over ${over}${behind(frames)}`, () => {
       it('is refused while one is under way or waits for its first answer', () => {
-        const duo = joined({ transport }, frames);
+        const duo = joined({ over }, frames);
         duo.client.rekey(force);
         assert.throws(() => duo.client.rekey(force), { code: 'USMP_REKEY_PENDING' });
         // Over UDP a PING goes with it, whose PONG is that answer; over TCP nothing comes by itself.
         duo.run(1);
         assert.throws(() => duo.client.rekey(force), { code: 'USMP_REKEY_PENDING' });
         duo.quiet();
-        if (transport === 'tcp') assert.throws(() => duo.client.rekey(force), { code: 'USMP_REKEY_PENDING' });
+        if (over === 'stream') assert.throws(() => duo.client.rekey(force), { code: 'USMP_REKEY_PENDING' });
         duo.server.send('an answer under the new keys');
         duo.quiet();
         duo.client.rekey(force);
@@ -245,7 +246,7 @@ for (const transport of TRANSPORTS) {
       });
 
       it('lets frames under the old keys in until the first one under the new keys', () => {
-        const duo = joined({ transport }, frames);
+        const duo = joined({ over }, frames);
         const { sessionId, fromServer } = duo.keys;
         const underOldKey = (seq: number, text: string): Uint8Array => {
           const plaintext = new TextEncoder().encode(text);
@@ -255,19 +256,19 @@ for (const transport of TRANSPORTS) {
         };
         duo.client.rekey(force);
         // Over UDP the PING that goes with it is answered under the new keys.
-        if (transport === 'tcp') duo.quiet();
+        if (over === 'stream') duo.quiet();
         duo.client.receive(underOldKey(frames, 'old and in time'));
         duo.server.send('new');
         duo.quiet();
         duo.client.receive(underOldKey(frames + 1, 'old and too late'));
         duo.run(100);
         assert.deepEqual(duo.client.texts, ['old and in time', 'new']);
-        if (transport === 'tcp') assert.match(duo.client.code ?? '', /USMP_(TAG|SEQUENCE)/);
+        if (over === 'stream') assert.match(duo.client.code ?? '', /USMP_(TAG|SEQUENCE)/);
         else assert.equal(duo.client.party.state, 'established');
       });
 
       it('lets a PONG through that was under way', () => {
-        const duo = joined({ transport }, frames);
+        const duo = joined({ over }, frames);
         const ping = duo.server.ping();
         duo.client.rekey(force);
         duo.quiet();
@@ -277,13 +278,13 @@ for (const transport of TRANSPORTS) {
     });
   }
 
-  describe(`closing over ${transport}`, () => {
+  describe(`closing over ${over}`, () => {
     for (const [at, begin] of [
       ['before it started', (duo: Duo) => duo],
       ['during the handshake', (duo: Duo) => duo.start()],
     ] as const) {
       it(`ends a party at once ${at}`, () => {
-        const duo = begin(new Duo({ transport }));
+        const duo = begin(new Duo({ over }));
         duo.client.close();
         assert.equal(duo.client.ending, 'closed');
         assertOver(duo.client);
@@ -291,8 +292,8 @@ for (const transport of TRANSPORTS) {
     }
 
     it('settles every request that is left: each is reported, or the session is', () => {
-      const duo = joined({ transport });
-      if (transport === 'tcp') duo.client.setWritable(false);
+      const duo = joined({ over });
+      if (over === 'stream') duo.client.setWritable(false);
       else duo.path = losing(() => true);
       const tickets = [duo.client.send('one'), duo.client.ping(), duo.client.rekey(), duo.client.send('two')];
       duo.client.close(700);
@@ -305,7 +306,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('by abort sends no BYE and reports the error that it was given', () => {
-      const duo = joined({ transport });
+      const duo = joined({ over });
       const before = duo.client.sent.length;
       const error = new USMPError('enough');
       duo.client.party.abort(error);
@@ -317,7 +318,7 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('a connection over tcp that ends during the handshake', () => {
+describe('a connection over a stream that ends during the handshake', () => {
   const table: { after: string; error: string | undefined; code: string }[] = [
     ...[undefined, 'ECONNRESET', 'EPIPE'].flatMap((error) => [
       { after: 'HELLO 0', error, code: 'USMP_CLOSED_BEFORE_CHALLENGE' },
@@ -330,7 +331,7 @@ describe('a connection over tcp that ends during the handshake', () => {
   ];
   for (const { after, error, code } of table) {
     it(`after ${after} with ${error ?? 'no error'} is told as ${code}`, () => {
-      const duo = new Duo({ transport: 'tcp' }).start();
+      const duo = new Duo({ over: 'stream' }).start();
       duo.until(() => duo.client.sent.at(-1)?.name === after);
       const cause = error === undefined ? undefined : Object.assign(new Error(error), { code: error });
       duo.client.party.transportClosed(cause);

@@ -20,6 +20,7 @@ import { first, losing, named, type Path } from '../support/path.js';
 import { PSK } from '../support/reference.js';
 import { Way, type Driven } from '../support/reference-way.js';
 import { DeviceInMemory, ReferenceGateway } from '../support/reference-world.js';
+import { kindOf, newLink } from '../support/links.js';
 
 type Role = 'client' | 'server';
 const ROLES: readonly Role[] = ['client', 'server'];
@@ -66,7 +67,8 @@ async function open(role: Role, protocol: Protocol, latencyMs = 25): Promise<Wor
     const channel = new Channel({
       party: new Party({
         handshake: new ServerHandshake({ random: systemRandom }),
-        ...{ transport: protocol, suite: 'aes-256-gcm', random: systemRandom, times },
+        link: newLink(kindOf(protocol), 'server'),
+        ...{ suite: 'aes-256-gcm', random: systemRandom, times },
       }),
       ...{ clock, open: device.open, connectTimeoutMs: 10_000 },
       explain: () => new ConnectionClosedError('not opened'),

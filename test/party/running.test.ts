@@ -1,27 +1,26 @@
 import assert from 'node:assert/strict';
-import { DatagramLink } from '../../src/link/datagram-link.js';
 import type { PartyTimes } from '../../src/party/party.js';
 import { Running, type RunningReport } from '../../src/party/running.js';
-import { FrameType } from '../../src/wire/constants.js';
+import { FrameType, typeName, type LinkKind } from '../../src/wire/constants.js';
 import { decodeFrame } from '../../src/wire/frame.js';
+import { decodeUtack } from '../../src/wire/utack.js';
 import { delaying, losing } from '../support/path.js';
 import { seeded } from '../support/random.js';
-import { makePair, onWire, TRANSPORTS, type TransportName } from '../support/sessions.js';
+import { LINK_KINDS, newLink } from '../support/links.js';
+import { makePair, onWire } from '../support/sessions.js';
 import { Duo } from '../support/wire-tap.js';
 
 const TIMES = { keepaliveMs: 8_000, pongTimeoutMs: 2_000, sessionTimeoutMs: 0 };
 
 /** A running session, and the one at its other end. */
-function world(transport: TransportName, times = TIMES) {
-  const { a: session, b } = makePair(transport);
+function world(over: LinkKind, times = TIMES) {
+  const { a: session, b } = makePair(over);
   const reports: RunningReport[] = [];
-  const sent: string[] = [];
+  const link = newLink(over, 'client');
   const running = new Running(
     {
       ...{ session, times, other: 'gateway' },
-      link: transport === 'udp' ? new DatagramLink({ initialTimeoutMs: 500 }) : undefined,
-      transmit: (bytes) => sent.push(FRAME_NAMES[decodeFrame(bytes).type]!),
-      acknowledge: ({ seq }, mac) => sent.push(`UTACK of ${seq} with ${mac.length} bytes`),
+      link,
       report: (report) => reports.push(report),
     },
     0,
@@ -32,15 +31,23 @@ function world(transport: TransportName, times = TIMES) {
       return report.type === 'message' ? `message ${Buffer.from(report.data).toString()}` : report.type;
     });
   const ended = () => reports.find((report) => report.type === 'ended')?.error;
-  return { running, b, told, ended, sent };
+  /** What was sent so far. */
+  const sent: string[] = [];
+  const collect = (): string[] => {
+    for (const bytes of link.take()) {
+      const utack = decodeUtack(bytes);
+      if (utack) sent.push(`UTACK of ${utack.seq} with ${utack.mac?.length} bytes`);
+      else sent.push(typeName(decodeFrame(bytes).type));
+    }
+    return sent;
+  };
+  return { running, b, told, ended, sent: collect };
 }
 
-const FRAME_NAMES = Object.fromEntries(Object.entries(FrameType).map(([name, type]) => [type, name]));
-
-for (const transport of TRANSPORTS) {
-  describe(`a running session over ${transport}`, () => {
+for (const over of LINK_KINDS) {
+  describe(`a running session over ${over}`, () => {
     it('tells once that the other side is known to live, before what came', () => {
-      const { running, b, told } = world(transport);
+      const { running, b, told } = world(over);
       for (const text of ['one', 'two']) {
         for (const frame of b.sealMessage(Buffer.from(text))) running.receive(onWire(frame), 10);
       }
@@ -48,9 +55,9 @@ for (const transport of TRANSPORTS) {
     });
 
     it('answers a PING', () => {
-      const { running, b, sent } = world(transport);
+      const { running, b, sent } = world(over);
       running.receive(onWire(b.sealControl(FrameType.PING)), 10);
-      assert.deepEqual(sent, transport === 'tcp' ? ['PONG'] : ['UTACK of 0 with 8 bytes', 'PONG']);
+      assert.deepEqual(sent(), over === 'stream' ? ['PONG'] : ['UTACK of 0 with 8 bytes', 'PONG']);
     });
 
     it('tells of a dead peer how long it has been silent', () => {
@@ -58,26 +65,26 @@ for (const transport of TRANSPORTS) {
         { times: TIMES, silentMs: 2_000 },
         { times: { keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 }, silentMs: 60_000 },
       ]) {
-        const { running, ended } = world(transport, times);
+        const { running, ended } = world(over, times);
         for (let now = 0; now <= 60_000 && !ended(); now += 1_000) running.tick(now);
         assert.deepEqual(ended()?.values, { silentMs });
       }
     });
 
     it('ends with the BYE of the other side', () => {
-      const { running, b, told } = world(transport);
+      const { running, b, told } = world(over);
       running.receive(onWire(b.sealControl(FrameType.BYE)), 10);
       assert.deepEqual(told(), ['proven', 'ended: USMP_BYE']);
     });
 
     it('follows a change of keys', () => {
-      const { running, b, told } = world(transport);
+      const { running, b, told } = world(over);
       running.receive(onWire(b.sealRekey()), 10);
       assert.deepEqual(told(), ['proven', 'rekeyed']);
     });
 
     it('refuses a frame of the handshake, and one that is not authentic', () => {
-      const { running, b, told } = world(transport);
+      const { running, b, told } = world(over);
       const hello = { type: FrameType.HELLO, seq: 0, payload: new Uint8Array(38) };
       assert.throws(() => running.receive(hello, 10), { code: 'USMP_UNEXPECTED_FRAME' });
       const frame = onWire(b.sealControl(FrameType.PING));
@@ -87,12 +94,12 @@ for (const transport of TRANSPORTS) {
     });
 
     it('sends a PING when it is due, and is dead when the PONG is', () => {
-      const { running, told, sent } = world(transport);
+      const { running, told, sent } = world(over);
       assert.equal(running.deadline, 8_000);
       running.tick(7_999);
-      assert.deepEqual(sent, []);
+      assert.deepEqual(sent(), []);
       running.tick(8_000);
-      assert.deepEqual(sent, ['PING']);
+      assert.deepEqual(sent(), ['PING']);
       assert.equal(running.deadline, 10_000);
       running.tick(9_999);
       assert.deepEqual(told(), []);
@@ -102,7 +109,7 @@ for (const transport of TRANSPORTS) {
 
     it('is dead when nothing came for the session timeout', () => {
       const times = { keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 };
-      const { running, b, told } = world(transport, times);
+      const { running, b, told } = world(over, times);
       running.receive(onWire(b.sealControl(FrameType.PONG)), 5_000);
       told();
       assert.equal(running.deadline, 65_000);
@@ -113,10 +120,10 @@ for (const transport of TRANSPORTS) {
     });
 
     it('waits for nothing while this side does not listen, but goes on with its sign of life', () => {
-      const { running, told, sent } = world(transport);
+      const { running, told, sent } = world(over);
       running.setListening(false, 1_000);
       running.tick(8_000);
-      assert.deepEqual(sent, ['PING']);
+      assert.deepEqual(sent(), ['PING']);
       running.tick(15_999);
       assert.deepEqual(told(), []);
       running.setListening(true, 20_000);
@@ -125,26 +132,26 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('a running session over udp', () => {
+describe('a running session over datagrams', () => {
   it('does not take a repeat for a sign of life, as it may have been recorded', () => {
     const times = { keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 };
-    const { running, b, sent } = world('udp', times);
+    const { running, b, sent } = world('datagram', times);
     const frame = onWire(b.sealControl(FrameType.PONG));
     running.receive(frame, 1_000);
     running.receive(frame, 50_000);
     assert.equal(running.deadline, 61_000);
-    assert.deepEqual(sent, ['UTACK of 0 with 8 bytes', 'UTACK of 0 with 8 bytes'], 'but acknowledges it');
+    assert.deepEqual(sent(), ['UTACK of 0 with 8 bytes', 'UTACK of 0 with 8 bytes'], 'but acknowledges it');
   });
 });
 
-/** Two peers of which the client wants a PONG within 2 s; what the server sends takes 60 ms. */
-const joined = (transport: TransportName, clientTimes: Partial<PartyTimes>): Duo =>
-  new Duo({ transport, clientTimes, path: delaying(55, ({ from }) => from === 'server') }).establish();
+/** Two parties of which the client wants a PONG within 2 s; what the server sends takes 60 ms. */
+const joined = (over: LinkKind, clientTimes: Partial<PartyTimes>): Duo =>
+  new Duo({ over, clientTimes, path: delaying(55, ({ from }) => from === 'server') }).establish();
 
-for (const transport of TRANSPORTS) {
-  describe(`a PING over ${transport}`, () => {
+for (const over of LINK_KINDS) {
+  describe(`a PING over ${over}`, () => {
     it('is not answered by a message that was under way when it left', () => {
-      const duo = joined(transport, { keepaliveMs: 8_000, pongTimeoutMs: 2_000 });
+      const duo = joined(over, { keepaliveMs: 8_000, pongTimeoutMs: 2_000 });
       duo.run(8_000 - duo.now - 20);
       duo.server.send('under way');
       duo.until(() => duo.client.sent.at(-1)!.name === 'PING 0', 1_000);
@@ -156,7 +163,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('that was asked for is not, either, without any keep-alive', () => {
-      const duo = joined(transport, { keepaliveMs: 0, pongTimeoutMs: 2_000 });
+      const duo = joined(over, { keepaliveMs: 0, pongTimeoutMs: 2_000 });
       duo.server.send('under way');
       duo.client.ping();
       const pingAt = duo.now;
@@ -167,7 +174,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('is answered by its PONG, however much comes before that', () => {
-      const duo = joined(transport, { keepaliveMs: 0, pongTimeoutMs: 2_000 });
+      const duo = joined(over, { keepaliveMs: 0, pongTimeoutMs: 2_000 });
       for (let i = 0; i < 10; i++) duo.server.send(String(i));
       duo.client.ping();
       duo.run(10_000);
@@ -177,7 +184,7 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('a gateway over tcp that hangs under 20 messages a second each way, over 60 ms', () => {
+describe('a gateway over a stream that hangs under 20 messages a second each way, over 60 ms', () => {
   for (let seed = 1; seed <= 10; seed++) {
     it(`is found dead 2 s after the first PING that it did not answer, without any keep-alive (seed ${seed})`, () => {
       const duo = new Duo({

@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict';
-import { DatagramLink } from '../../src/link/datagram-link.js';
 import { Liveness } from '../../src/party/liveness.js';
 import { MAX_FRAMES_BEFORE_REKEY, Sender } from '../../src/party/sender.js';
-import { FrameType, typeName } from '../../src/wire/constants.js';
+import { type LinkKind, FrameType, typeName } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';
 import { decodeFrame } from '../../src/wire/frame.js';
-import type { Utack } from '../../src/wire/utack.js';
+import { encodeUtack, type Utack } from '../../src/wire/utack.js';
 import { framesOf } from '../support/frames.js';
-import { makePair, TRANSPORTS, type TransportName } from '../support/sessions.js';
+import { LINK_KINDS, newLink } from '../support/links.js';
+import { makePair } from '../support/sessions.js';
 
 const LIVENESS = { keepaliveMs: 30_000, pongTimeoutMs: 10_000, sessionTimeoutMs: 0 };
 
 /** A sender, and the session at its other end, which opens what is sent as it is sent. */
-function world(transport: TransportName) {
-  const { a: session, b } = makePair(transport);
-  const link = transport === 'udp' ? new DatagramLink({ initialTimeoutMs: 500 }) : undefined;
+function world(over: LinkKind) {
+  const { a: session, b } = makePair(over);
+  const link = newLink(over, 'client');
   const liveness = new Liveness(LIVENESS, 0);
   const writes: string[] = [];
   const told: string[] = [];
@@ -22,14 +22,6 @@ function world(transport: TransportName) {
   let tickets = 0;
   const sender = new Sender({
     ...{ session, liveness, link, other: 'gateway' },
-    transmit(bytes) {
-      const names = Array.from(framesOf(new Deframer(), bytes), (frame) => {
-        const [mac] = b.open(frame).utackMacs();
-        utack = { type: frame.type, seq: frame.seq, ...(mac && { mac }) };
-        return `${typeName(frame.type)} ${frame.seq}`;
-      });
-      writes.push(names.join(' + '));
-    },
     report(report) {
       if (report.type === 'pong') told.push(`pong ${report.ticket} after ${report.rttMs} ms`);
       else if (report.type === 'refused') told.push(`refused ${report.ticket}: ${report.error.code}`);
@@ -38,53 +30,65 @@ function world(transport: TransportName) {
       else told.push(report.type === 'sent' ? `sent ${report.ticket}` : report.type);
     },
   });
+  /** What the link has sent, write by write. */
+  const collect = (): void => {
+    for (const bytes of link.take()) {
+      const names = Array.from(framesOf(new Deframer(), bytes), (frame) => {
+        const [mac] = b.open(frame).utackMacs();
+        utack = { type: frame.type, seq: frame.seq, ...(mac && { mac }) };
+        return `${typeName(frame.type)} ${frame.seq}`;
+      });
+      writes.push(names.join(' + '));
+    }
+  };
   const ask = (action: (ticket: number) => void): number => {
     tickets += 1;
     action(tickets);
+    collect();
     return tickets;
   };
   return {
-    ...{ session, b, liveness, sender },
-    send: (text: string, now = 0) =>
-      ask((ticket) => {
-        sender.queue.add({ kind: 'message', ticket, data: Buffer.from(text) });
-        sender.pump(now);
-      }),
+    ...{ session, b, liveness, sender, link },
+    send: (text: string, now = 0) => ask((ticket) => sender.message(ticket, Buffer.from(text), now)),
     ping: (now = 0) => ask((ticket) => sender.ping(ticket, now)),
-    rekey: (now = 0, force = false) =>
-      ask((ticket) => {
-        sender.queue.add({ kind: 'rekey', ticket, force });
-        sender.pump(now);
-      }),
-    /** UDP: the UTACK of what was sent last comes. */
+    rekey: (now = 0, force = false) => ask((ticket) => sender.rekey(ticket, force, now)),
+    /** Datagrams: the UTACK of what was sent last comes. */
     acknowledge: (now = 0): void => {
-      assert.ok(utack && link?.utack(utack, now), 'no UTACK is waited for');
+      collect();
+      assert.ok(utack);
+      link.add(encodeUtack(utack));
+      assert.deepEqual(link.next(now), { kind: 'delivered' }, 'no UTACK is waited for');
       sender.frameDone(now);
+      collect();
     },
     /** The other end changes the keys, and this one takes them. */
     peerRekeys: (now = 0): void => {
+      collect();
       session.open(decodeFrame(b.sealRekey().bytes));
       sender.peerRekeyed(now);
     },
     /** What was sent since the last call, write by write, and what was told. */
-    writes: () => writes.splice(0),
+    writes: () => {
+      collect();
+      return writes.splice(0);
+    },
     told: () => told.splice(0),
   };
 }
 
 const LONG = 'long '.repeat(200); // three frames
 
-for (const transport of TRANSPORTS) {
-  describe(`the sender over ${transport}`, () => {
+for (const over of LINK_KINDS) {
+  describe(`the sender over ${over}`, () => {
     it('measures the round trip of a PING', () => {
-      const { sender, ping, told } = world(transport);
+      const { sender, ping, told } = world(over);
       ping(100);
       sender.pong(150);
       assert.deepEqual(told(), ['pong 1 after 50 ms']);
     });
 
     it('lets those share a PING under way who ask for one before a message leaves', () => {
-      const { sender, ping, writes, told } = world(transport);
+      const { sender, ping, writes, told } = world(over);
       ping(0);
       ping(20);
       assert.deepEqual(writes(), ['PING 0']);
@@ -95,13 +99,13 @@ for (const transport of TRANSPORTS) {
     });
 
     it('takes a PONG that nobody asked for as nothing', () => {
-      const { sender, told } = world(transport);
+      const { sender, told } = world(over);
       sender.pong(0);
       assert.deepEqual(told(), []);
     });
 
     it('keeps PINGs to the pace of the peer, and says when the next one is due', () => {
-      const { sender, ping, writes } = world(transport);
+      const { sender, ping, writes } = world(over);
       for (let i = 0; i < 4; i++) {
         ping(i);
         sender.pong(i);
@@ -118,9 +122,9 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('the sender over tcp', () => {
+describe('the sender over a stream', () => {
   it('writes a message at once, all its frames together, and tells that it was sent', () => {
-    const { send, writes, told } = world('tcp');
+    const { send, writes, told } = world('stream');
     send('short');
     send(LONG);
     assert.deepEqual(writes(), ['DATA 0', 'DATA_FRAG 1 + DATA_FRAG 2 + DATA 3']);
@@ -128,20 +132,20 @@ describe('the sender over tcp', () => {
   });
 
   it('waits while the socket takes nothing, and then sends all that waits', () => {
-    const { sender, send, ping, writes, told } = world('tcp');
-    sender.setWritable(false, 0);
-    assert.equal(sender.isFree, false);
+    const { sender, link, send, ping, writes, told } = world('stream');
+    link.setWritable(false);
     send('one');
     ping();
     assert.deepEqual([writes(), told(), sender.deadline], [[], [], Infinity]);
-    sender.setWritable(true, 500);
+    link.setWritable(true);
+    sender.pump(500);
     assert.deepEqual([writes(), told()], [['DATA 0', 'PING 1'], ['sent 1']]);
     sender.pong(600);
     assert.deepEqual(told(), ['pong 2 after 100 ms'], 'counted from its sending');
   });
 
   it('answers the oldest PING with a PONG, one message behind the other', () => {
-    const { sender, send, ping, writes, told } = world('tcp');
+    const { sender, send, ping, writes, told } = world('stream');
     ping(0);
     send('between');
     ping(10);
@@ -154,7 +158,7 @@ describe('the sender over tcp', () => {
   });
 
   it('counts a PING as unanswered until its own PONG, whatever came before', () => {
-    const { sender, send, ping, liveness } = world('tcp');
+    const { sender, send, ping, liveness } = world('stream');
     ping(0);
     send('between');
     ping(4_000);
@@ -165,7 +169,7 @@ describe('the sender over tcp', () => {
   });
 
   it('changes keys without ado', () => {
-    const { sender, send, rekey, writes, told } = world('tcp');
+    const { sender, send, rekey, writes, told } = world('stream');
     for (let i = 0; i < 100; i++) send('before');
     writes();
     told();
@@ -182,14 +186,14 @@ describe('the sender over tcp', () => {
   });
 
   it('takes the keys of the peer without ado', () => {
-    const { send, peerRekeys, writes } = world('tcp');
+    const { send, peerRekeys, writes } = world('stream');
     peerRekeys();
     send('after');
     assert.deepEqual(writes(), ['DATA 0']);
   });
 
   it('counts PONGs to the pace of PINGs', () => {
-    const { sender, ping, writes } = world('tcp');
+    const { sender, ping, writes } = world('stream');
     for (let i = 0; i < 4; i++) {
       sender.queue.addPong();
       sender.pump(i);
@@ -199,23 +203,22 @@ describe('the sender over tcp', () => {
   });
 
   it('tells when BYE has left', () => {
-    const { sender, told } = world('tcp');
-    sender.queue.addBye();
-    sender.pump(0);
+    const { sender, told } = world('stream');
+    sender.bye(0);
     assert.deepEqual(told(), ['byeSent']);
   });
 
   it('has something sent count for the sign of life', () => {
-    const { send, liveness } = world('tcp');
+    const { send, liveness } = world('stream');
     liveness.received(20_000);
     send('x', 20_000);
     assert.equal(liveness.deadline, 50_000);
   });
 });
 
-describe('the sender over udp', () => {
+describe('the sender over datagrams', () => {
   it('sends one frame at a time, and tells of a message when its last one was acknowledged', () => {
-    const { send, ping, acknowledge, writes, told } = world('udp');
+    const { send, ping, acknowledge, writes, told } = world('datagram');
     send(LONG);
     ping();
     const steps: string[][] = [];
@@ -227,7 +230,7 @@ describe('the sender over udp', () => {
   });
 
   it('takes the PONG for the UTACK of its PING', () => {
-    const { sender, send, ping, writes } = world('udp');
+    const { sender, send, ping, writes } = world('datagram');
     ping();
     send('waits');
     assert.deepEqual(writes(), ['PING 0']);
@@ -236,7 +239,7 @@ describe('the sender over udp', () => {
   });
 
   it('does not take the PONG of an older PING for it', () => {
-    const { sender, send, ping, acknowledge, writes } = world('udp');
+    const { sender, send, ping, acknowledge, writes } = world('datagram');
     ping();
     acknowledge();
     send('between');
@@ -251,7 +254,7 @@ describe('the sender over udp', () => {
   });
 
   it('changes keys with a PING at once, and entrusts nothing to them before its PONG', () => {
-    const { sender, send, rekey, acknowledge, writes, told } = world('udp');
+    const { sender, send, rekey, acknowledge, writes, told } = world('datagram');
     rekey(0);
     send('after', 0);
     assert.deepEqual(writes(), ['REKEY 0']);
@@ -265,7 +268,7 @@ describe('the sender over udp', () => {
   });
 
   it('says BYE and ends when the new keys are not answered in 2 s', () => {
-    const { sender, send, rekey, acknowledge, writes, told } = world('udp');
+    const { sender, send, rekey, acknowledge, writes, told } = world('datagram');
     rekey(0);
     send('after', 0);
     acknowledge(30);
@@ -279,7 +282,7 @@ describe('the sender over udp', () => {
   });
 
   it('waits for the answer to new keys only while this side listens', () => {
-    const { sender, rekey, acknowledge } = world('udp');
+    const { sender, rekey, acknowledge } = world('datagram');
     sender.setListening(false, 0);
     assert.equal(sender.deadline, Infinity, 'there is nothing to wait for');
     rekey(0);
@@ -291,7 +294,7 @@ describe('the sender over udp', () => {
   });
 
   it('does not take the PONG of a PING under the old keys for their proof', () => {
-    const { sender, ping, send, rekey, acknowledge, writes, told } = world('udp');
+    const { sender, ping, send, rekey, acknowledge, writes, told } = world('datagram');
     ping();
     acknowledge();
     send('between');
@@ -314,7 +317,7 @@ describe('the sender over udp', () => {
     { frames: MAX_FRAMES_BEFORE_REKEY + 1, force: true, refused: false },
   ]) {
     it(`${refused ? 'refuses' : 'makes'} a change of keys after ${frames} frames${force ? ' that is forced' : ''}, and goes on`, () => {
-      const { send, rekey, acknowledge, writes, told } = world('udp');
+      const { send, rekey, acknowledge, writes, told } = world('datagram');
       for (let i = 0; i < frames; i++) {
         send('before');
         acknowledge();
@@ -329,7 +332,7 @@ describe('the sender over udp', () => {
   }
 
   it('seals a message under way anew when the peer changes keys, behind a PING', () => {
-    const { sender, send, peerRekeys, acknowledge, writes, told } = world('udp');
+    const { sender, send, peerRekeys, acknowledge, writes, told } = world('datagram');
     send(LONG);
     acknowledge();
     send('next');
@@ -344,7 +347,7 @@ describe('the sender over udp', () => {
   });
 
   it('lets a control frame under way be acknowledged when the peer changes keys', () => {
-    const { sender, peerRekeys, acknowledge, writes } = world('udp');
+    const { sender, peerRekeys, acknowledge, writes } = world('datagram');
     sender.queue.addPong();
     sender.pump(0);
     peerRekeys();
@@ -354,7 +357,7 @@ describe('the sender over udp', () => {
   });
 
   it('has the own change of keys proven by the answer to that of the peer', () => {
-    const { sender, rekey, acknowledge, peerRekeys, told, b, session } = world('udp');
+    const { sender, rekey, acknowledge, peerRekeys, told, b, session } = world('datagram');
     const ticket = rekey(0);
     acknowledge(0);
     // The other end answers under the new keys, and then changes them itself.

@@ -11,6 +11,7 @@ import { concat, toHex } from '../../src/wire/bytes.js';
 import { AEAD_NONCE_BYTES, FrameType, NONCE_BYTES } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';
 import { framesOf } from '../support/frames.js';
+import { kindOf, newLink } from '../support/links.js';
 import { decodeFrame, encodeAad, type Frame } from '../../src/wire/frame.js';
 import { decodeHello } from '../../src/wire/payloads.js';
 import { decodeUtack } from '../../src/wire/utack.js';
@@ -101,7 +102,8 @@ function makeParty(recording: Recording, role: 'client' | 'server'): Party {
     role === 'client'
       ? new ClientHandshake({ psk: new Secret(hex(row.psk)), deviceId: hex(row.device_id), random })
       : new ServerHandshake({ random });
-  return new Party({ handshake, transport: protocol, suite: 'aes-256-gcm', random, times: TIMES });
+  const link = newLink(kindOf(protocol), role);
+  return new Party({ handshake, link, suite: 'aes-256-gcm', random, times: TIMES });
 }
 
 /** Plays the client; its application takes the recorded steps whenever the recording shows it sending. */

@@ -13,6 +13,7 @@ import { BoundDial } from '../support/bound-dial.js';
 import { FakeClock, settle } from '../support/clock.js';
 import { ascii } from '../support/hex.js';
 import { eventually, HOST, PSK, useLoopback, WRONG_PSK, type Loopback } from '../support/loopback.js';
+import { newLink } from '../support/links.js';
 
 const TIMES = { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 };
 
@@ -30,7 +31,8 @@ async function world(loopback: Loopback) {
         const channel = new Channel({
           party: new Party({
             handshake: new ServerHandshake({ random: systemRandom }),
-            ...{ transport: 'udp', suite: 'aes-256-gcm', random: systemRandom, times: TIMES },
+            link: newLink('datagram', 'server'),
+            ...{ suite: 'aes-256-gcm', random: systemRandom, times: TIMES },
           }),
           ...{ clock, open, connectTimeoutMs: 10_000 },
           explain: () => new ConnectionClosedError('not opened'),

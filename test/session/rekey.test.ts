@@ -15,16 +15,16 @@ import {
   onWire,
   sealByHand,
   SESSION_ID,
-  TRANSPORTS,
 } from '../support/sessions.js';
+import { LINK_KINDS } from '../support/links.js';
 import { ascii } from '../support/hex.js';
 
 const TEXT = ascii('hello');
 
-for (const transport of TRANSPORTS) {
-  describe(`REKEY over ${transport} (protocol §3.8)`, () => {
+for (const over of LINK_KINDS) {
+  describe(`REKEY over ${over} (protocol §3.8)`, () => {
     it('moves both sides to new keys and counts from 0 again', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const before = a.sealMessage(TEXT)[0]!;
       deliver(b, before);
       deliver(a, ...b.sealMessage(TEXT));
@@ -38,7 +38,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('may come from either side, many times over', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const random = seeded(11);
       for (let round = 0; round < 40; round++) {
         const [from, to] = random.below(2) ? [a, b] : [b, a];
@@ -51,7 +51,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('may not be sent again until the first frame under the new key has come', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const old = b.sealMessage(TEXT);
       assert.equal(a.canRekey, true);
       deliver(b, a.sealRekey());
@@ -63,7 +63,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('lets frames that were under way arrive under the old key and in the old order', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       deliver(a, ...b.sealMessage(TEXT));
       const underWay = [
         ...b.sealMessage(new Uint8Array(1000)),
@@ -84,7 +84,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('lets the old key go with the first frame under the new one', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const late = b.sealMessage(TEXT)[0]!;
       deliver(b, a.sealRekey());
       deliver(a, ...b.sealMessage(TEXT));
@@ -92,7 +92,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('does not take a forged frame for the first under the new key', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const late = b.sealMessage(TEXT)[0]!;
       a.sealRekey();
       const forged = sealByHand({ key: KEY_A, type: FrameType.PING, seq: 0 });
@@ -102,7 +102,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('ends the session on both sides when two cross, by the name USMP_REKEY_CROSSED', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const [fromA, fromB] = [a.sealRekey(), b.sealRekey()];
       for (const content of [...deliver(a, fromB), ...deliver(b, fromA)]) {
         assert.equal(faultOf(content, 'fatal').code, 'USMP_REKEY_CROSSED');
@@ -110,7 +110,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('does not cross with a REKEY that is sealed under the new key already', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       assert.deepEqual(deliver(b, a.sealRekey()), [{ kind: 'rekey' }]);
       deliver(b, ...a.sealMessage(TEXT));
       assert.equal(b.canRekey, true);
@@ -121,7 +121,7 @@ for (const transport of TRANSPORTS) {
 
     for (const size of [0, 31, 33]) {
       it(`is a violation with a salt of ${size} bytes, and changes no key`, () => {
-        const { a, b } = makePair(transport);
+        const { a, b } = makePair(over);
         const plaintext = new Uint8Array(size);
         const content = b.open(sealByHand({ key: KEY_A, type: FrameType.REKEY, seq: 0, plaintext })).content;
         assert.match(String(faultOf(content, 'violation')), /^PayloadError: .*salt/);
@@ -134,8 +134,8 @@ for (const transport of TRANSPORTS) {
     it('wipes the old sending key at once and the old receiving key once it is of no more use', () => {
       const zero = new Uint8Array(32);
       const keys = { txKey: new Secret(KEY_A), rxKey: new Secret(KEY_B) };
-      const a = makeSession({ transport, ...keys });
-      const { b } = makePair(transport);
+      const a = makeSession({ over, ...keys });
+      const { b } = makePair(over);
       deliver(b, a.sealRekey());
       assert.deepEqual([keys.txKey.bytes, keys.rxKey.bytes], [zero, KEY_B]);
       deliver(a, b.sealControl(FrameType.PING));
@@ -145,8 +145,8 @@ for (const transport of TRANSPORTS) {
     it('wipes the old keys of the side that receives it in the same way', () => {
       const zero = new Uint8Array(32);
       const keys = { txKey: new Secret(KEY_B), rxKey: new Secret(KEY_A) };
-      const b = makeSession({ transport, ...keys });
-      const { a } = makePair(transport);
+      const b = makeSession({ over, ...keys });
+      const { a } = makePair(over);
       deliver(b, a.sealRekey());
       assert.deepEqual([keys.txKey.bytes, keys.rxKey.bytes], [zero, KEY_A]);
       deliver(b, a.sealControl(FrameType.PING));
@@ -155,9 +155,9 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('REKEY over tcp', () => {
+describe('REKEY over a stream', () => {
   it('keeps to the old numbers for frames that were under way: none is left out or taken twice', () => {
-    const { a, b } = makePair('tcp');
+    const { a, b } = makePair('stream');
     const [first, second, third] = [1, 2, 3].map(() => b.sealControl(FrameType.PONG));
     deliver(a, first!);
     a.sealRekey();
@@ -170,9 +170,9 @@ describe('REKEY over tcp', () => {
 const newKeys = () =>
   deriveRekeyedKeys(new Secret(KEY_A), new Secret(KEY_B), seededRandom(1)(32), SESSION_ID);
 
-describe('REKEY over udp', () => {
+describe('REKEY over datagrams', () => {
   it('is acknowledged with the mac of the old key, and its repeats with that of the new one, too', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const rekey = a.sealRekey();
     const [first, again] = [b.open(onWire(rekey)), b.open(onWire(rekey))];
     assert.deepEqual([first.content.kind, again.content.kind], ['rekey', 'repeat']);
@@ -185,7 +185,7 @@ describe('REKEY over udp', () => {
   it('lets frames under the old key be acknowledged under either key, and under no other (protocol §7.5)', () => {
     const [oldTx, oldRx] = [new Secret(KEY_A), new Secret(KEY_B)];
     const { initiatorTx, initiatorRx } = newKeys();
-    const { a } = makePair('udp');
+    const { a } = makePair('datagram');
     const data = a.sealMessage(TEXT)[0]!;
     const rekey = a.sealRekey();
     for (const frame of [data, rekey]) {
@@ -195,7 +195,7 @@ describe('REKEY over udp', () => {
   });
 
   it('takes repeats of frames that were under way for repeats, not for new ones', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const early = b.sealMessage(TEXT)[0]!;
     deliver(a, early);
     a.sealRekey();
@@ -205,7 +205,7 @@ describe('REKEY over udp', () => {
   });
 
   it('has what was under way acknowledged under both keys, as the reference checks with the new one', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const underWay = b.sealMessage(TEXT)[0]!;
     a.sealRekey();
     const opened = a.open(onWire(underWay));
@@ -218,7 +218,7 @@ describe('REKEY over udp', () => {
   });
 
   it('begins a message anew that the other side had not finished under the old keys', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const long = new Uint8Array(1000).fill(7);
     const [begun] = b.sealMessage(long);
     deliver(a, begun!);
@@ -229,7 +229,7 @@ describe('REKEY over udp', () => {
 
 describe('a session whose keys are changing or gone', () => {
   it('may not be rekeyed by the side that answered, until a frame under the new keys has come', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     deliver(b, a.sealRekey());
     assert.equal(b.canRekey, false);
     deliver(b, ...a.sealMessage(TEXT));
@@ -237,7 +237,7 @@ describe('a session whose keys are changing or gone', () => {
   });
 
   it('neither seals nor opens once it was wiped', () => {
-    const { a, b } = makePair('tcp');
+    const { a, b } = makePair('stream');
     const [frame] = b.sealMessage(TEXT);
     a.wipe();
     assert.throws(() => a.sealMessage(TEXT), { name: 'CryptoError' });

@@ -12,18 +12,18 @@ import {
   messages,
   onWire,
   sealByHand,
-  TRANSPORTS,
 } from '../support/sessions.js';
+import { LINK_KINDS } from '../support/links.js';
 import { ascii } from '../support/hex.js';
 
 const TEXT = ascii('hello');
 
-for (const transport of TRANSPORTS) {
-  describe(`a session over ${transport}`, () => {
+for (const over of LINK_KINDS) {
+  describe(`a session over ${over}`, () => {
     for (const suite of SUITES) {
       for (const size of [0, 1, 452, 453, 904, 905, 1356, 1357, 1808]) {
         it(`carries a message of ${size} bytes both ways, with ${suite}`, () => {
-          const { a, b } = makePair(transport, suite);
+          const { a, b } = makePair(over, suite);
           const message = seeded(size).bytes(size);
           const frames = a.sealMessage(message);
           const pieces = Math.max(1, Math.ceil(size / MAX_FRAGMENT_BYTES));
@@ -44,7 +44,7 @@ for (const transport of TRANSPORTS) {
     }
 
     it('refuses a message of 1,809 bytes and burns no number for it', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       assert.throws(() => a.sealMessage(new Uint8Array(1809)), {
         name: 'PayloadError',
         code: 'USMP_MESSAGE_TOO_LONG',
@@ -55,7 +55,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('burns a number for each frame, whether or not it is sent', () => {
-      const { a } = makePair(transport);
+      const { a } = makePair(over);
       const numbers = [
         ...a.sealMessage(new Uint8Array(453)),
         a.sealControl(FrameType.PING),
@@ -68,7 +68,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('tells PING, PONG and BYE apart', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const frames = ([FrameType.PING, FrameType.PONG, FrameType.BYE] as const).map((type) =>
         a.sealControl(type),
       );
@@ -76,7 +76,7 @@ for (const transport of TRANSPORTS) {
     });
 
     it('refuses every alteration of type, number or payload, and then takes the frame as it was', () => {
-      const { a, b } = makePair(transport);
+      const { a, b } = makePair(over);
       const frame = onWire(a.sealMessage(TEXT)[0]!);
       const altered = [
         { ...frame, type: FrameType.DATA_FRAG },
@@ -98,7 +98,7 @@ for (const transport of TRANSPORTS) {
     ];
     for (const { what, key, sessionId, code } of strangers) {
       it(`refuses a frame ${what}`, () => {
-        const { b } = makePair(transport);
+        const { b } = makePair(over);
         const frame = sealByHand({ key, type: FrameType.PING, seq: 0, ...(sessionId && { sessionId }) });
         assert.throws(() => b.open(frame), { name: 'CryptoError', code });
         assert.equal(b.open(sealByHand({ key: KEY_A, type: FrameType.PING, seq: 0 })).content.kind, 'ping');
@@ -106,34 +106,34 @@ for (const transport of TRANSPORTS) {
     }
 
     it('refuses a frame of the other suite, in words that point to it', () => {
-      const { b } = makePair(transport, 'aes-256-gcm');
+      const { b } = makePair(over, 'aes-256-gcm');
       const frame = sealByHand({ key: KEY_A, suite: 'chacha20-poly1305', type: FrameType.PING, seq: 0 });
       assert.throws(() => b.open(frame), { name: 'CryptoError', message: /another key or cipher suite/ });
     });
 
     for (const size of [0, 12, 27]) {
       it(`refuses a payload of ${size} bytes, which cannot be sealed`, () => {
-        const { b } = makePair(transport);
+        const { b } = makePair(over);
         const frame = { type: FrameType.DATA, seq: 0, payload: new Uint8Array(size) };
         assert.throws(() => b.open(frame), { name: 'PayloadError' });
       });
     }
 
     it('calls a sealed frame of a type that is never sealed a violation', () => {
-      const { b } = makePair(transport);
+      const { b } = makePair(over);
       const content = b.open(sealByHand({ key: KEY_A, type: FrameType.HELLO, seq: 0 })).content;
       assert.match(String(faultOf(content, 'violation')), /^CryptoError: a sealed HELLO/);
     });
 
     for (const type of [FrameType.PING, FrameType.PONG, FrameType.BYE, FrameType.REKEY]) {
-      const verdict = transport === 'tcp' ? 'a violation' : 'what it is, giving up the message';
+      const verdict = over === 'stream' ? 'a violation' : 'what it is, giving up the message';
       it(`calls control frame ${type} between fragments ${verdict}, and takes the next message whole`, () => {
-        const { b } = makePair(transport);
+        const { b } = makePair(over);
         const made = (each: FrameType, seq: number, plaintext: Uint8Array = EMPTY) =>
           b.open(sealByHand({ key: KEY_A, type: each, seq, plaintext })).content;
         made(FrameType.DATA_FRAG, 0);
         const content = made(type, 1, new Uint8Array(type === FrameType.REKEY ? 32 : 0));
-        if (transport === 'tcp') assert.equal(faultOf(content, 'violation').code, 'USMP_CONTROL_IN_MESSAGE');
+        if (over === 'stream') assert.equal(faultOf(content, 'violation').code, 'USMP_CONTROL_IN_MESSAGE');
         else assert.equal(content.kind, typeName(type).toLowerCase());
         // The rest of the message that was broken, then the next one.
         assert.equal(made(FrameType.DATA, 2).kind, 'fragment');
@@ -142,7 +142,7 @@ for (const transport of TRANSPORTS) {
     }
 
     it('calls a message of five frames a violation at its fourth, and takes the next message whole', () => {
-      const { b } = makePair(transport);
+      const { b } = makePair(over);
       const kinds = [0, 1, 2, 3, 4, 5].map((seq) => {
         const type = seq < 4 ? FrameType.DATA_FRAG : FrameType.DATA;
         return b.open(sealByHand({ key: KEY_A, type, seq, plaintext: TEXT })).content.kind;
@@ -152,9 +152,9 @@ for (const transport of TRANSPORTS) {
   });
 }
 
-describe('a session over tcp', () => {
+describe('a session over a stream', () => {
   it('refuses a replayed frame and one ahead, and then takes the next', () => {
-    const { a, b } = makePair('tcp');
+    const { a, b } = makePair('stream');
     const [first, second, third] = [TEXT, TEXT, TEXT].map((text) => onWire(a.sealMessage(text)[0]!));
     b.open(first!);
     for (const frame of [first!, third!]) assert.throws(() => b.open(frame), { name: 'SequenceError' });
@@ -163,13 +163,13 @@ describe('a session over tcp', () => {
   });
 
   it('puts no UTACK macs on its frames', () => {
-    assert.equal(makePair('tcp').a.sealControl(FrameType.PING).utackMac.length, 0);
+    assert.equal(makePair('stream').a.sealControl(FrameType.PING).utackMac.length, 0);
   });
 });
 
-describe('a session over udp', () => {
+describe('a session over datagrams', () => {
   it('takes a repeated frame once, and acknowledges the repeat with the same mac', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const sealed = a.sealMessage(TEXT)[0]!;
     const [first, again] = [b.open(onWire(sealed)), b.open(onWire(sealed))];
     assert.deepEqual([first.content.kind, again.content.kind], ['message', 'repeat']);
@@ -178,28 +178,28 @@ describe('a session over udp', () => {
   });
 
   it('takes a frame 63 before the newest, and calls one 64 before a repeat', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const frames = Array.from({ length: 65 }, () => a.sealControl(FrameType.PING));
     const kinds = deliver(b, frames[64]!, frames[1]!, frames[0]!).map(({ kind }) => kind);
     assert.deepEqual(kinds, ['ping', 'ping', 'repeat']);
   });
 
   it('does not let a forged number move the window', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const forged = sealByHand({ key: KEY_B, type: FrameType.PING, seq: 5000 });
     assert.throws(() => b.open(forged), { name: 'CryptoError' });
     assert.deepEqual(deliver(b, a.sealControl(FrameType.PING)), [{ kind: 'ping' }]);
   });
 
   it('refuses a repeat that does not authenticate, so that it is not acknowledged', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     deliver(b, a.sealControl(FrameType.PING));
     const forged = sealByHand({ key: KEY_B, type: FrameType.PING, seq: 0 });
     assert.throws(() => b.open(forged), { name: 'CryptoError' });
   });
 
   it('gives up a message whose fragment is missing, and takes the next', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const [f0, , f2] = a.sealMessage(new Uint8Array(1000));
     const contents = deliver(b, f0!, f2!, ...a.sealMessage(TEXT));
     assert.deepEqual(
@@ -213,7 +213,7 @@ describe('a session over udp', () => {
   });
 
   it('ends when an authentic frame has the last number, 0xFFFFFFFF, and not one before', () => {
-    const { b } = makePair('udp');
+    const { b } = makePair('datagram');
     const before = sealByHand({ key: KEY_A, type: FrameType.DATA, seq: 0xfffffffe, plaintext: TEXT });
     assert.deepEqual(b.open(before).content, { kind: 'message', data: TEXT });
     const last = b.open(
@@ -223,7 +223,7 @@ describe('a session over udp', () => {
   });
 
   it('is acknowledged by the mac of its own frame only', () => {
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const [first, second] = [a.sealMessage(TEXT)[0]!, a.sealMessage(TEXT)[0]!];
     const mac = b.open(onWire(first)).utackMacs()[0]!;
     assert.equal(mac.length, 8);
@@ -239,7 +239,7 @@ describe('a session over udp', () => {
     for (const wrong of [new Uint8Array(0), mac.subarray(0, 7)])
       assert.equal(a.acknowledges(wrong, first), false);
     // Under the key of the other direction, for the same type and number.
-    const [fromA, fromB] = [makePair('udp').a, makePair('udp').b].map((end) =>
+    const [fromA, fromB] = [makePair('datagram').a, makePair('datagram').b].map((end) =>
       end.sealControl(FrameType.PING),
     );
     assert.equal(b.acknowledges(fromA!.utackMac, fromB!), false);
@@ -248,7 +248,7 @@ describe('a session over udp', () => {
 
   it('delivers each message once, whatever the network repeats or reorders within the window', () => {
     const random = seeded(9);
-    const { a, b } = makePair('udp');
+    const { a, b } = makePair('datagram');
     const received: number[] = [];
     let underWay: { n: number; frame: ReturnType<typeof onWire>; left: number }[] = [];
     for (let n = 0; n < 1500; n++) {

@@ -66,7 +66,7 @@ describe('seals of the reference', () => {
     it(`are opened by a session: ${title}`, () => {
       // Over UDP the first number may be any.
       const session = makeSession({
-        transport: 'udp',
+        over: 'datagram',
         sessionId: hex(row.session_id),
         rxKey: new Secret(hex(row.key)),
         suite: suiteOf(row.suite),
@@ -105,7 +105,7 @@ describe('messages of the reference', () => {
     });
 
     it(`are opened by a session: ${title}`, () => {
-      const session = makeSession({ transport: 'udp', sessionId, rxKey: new Secret(hex(row.key)) });
+      const session = makeSession({ over: 'datagram', sessionId, rxKey: new Secret(hex(row.key)) });
       const contents = row.frames.map((frame) => session.open(decodeFrame(hex(frame))).content);
       assert.deepEqual(messages(contents).map(toHex), [row.message]);
       assert.equal(contents.at(-1)!.kind, 'message');
@@ -117,7 +117,7 @@ describe('UTACK macs of the reference', () => {
   for (const { type, seq, key, utack } of wire.utacks) {
     if (key === null) continue;
     it(`are those of a session for a frame that it opened: type ${type}, number ${seq}`, () => {
-      const session = makeSession({ transport: 'udp', rxKey: new Secret(hex(key)) });
+      const session = makeSession({ over: 'datagram', rxKey: new Secret(hex(key)) });
       const frame = sealByHand({
         key: hex(key),
         type: frameTypeOf(type),
@@ -129,7 +129,7 @@ describe('UTACK macs of the reference', () => {
 
     if (type !== FrameType.DATA) continue;
     it(`are expected by the session that sealed the frame: type ${type}, number ${seq}`, () => {
-      const session = makeSession({ transport: 'udp', txKey: new Secret(hex(key)) });
+      const session = makeSession({ over: 'datagram', txKey: new Secret(hex(key)) });
       const frame = advance(session, seq).sealMessage(new Uint8Array(0))[0]!;
       assert.equal(toHex(frame.utackMac), utack.slice(14));
       assert.equal(session.acknowledges(hex(utack.slice(14)), frame), true);

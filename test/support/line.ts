@@ -9,6 +9,7 @@ import { Channel, type ChannelHooks, type ChannelOptions } from '../../src/endpo
 import { Party } from '../../src/party/party.js';
 import type { Protocol } from '../../src/transport/transport.js';
 import { FakeClock, settle } from './clock.js';
+import { kindOf, newLink } from './links.js';
 import { DEVICE_ID, PSK } from './wire-tap.js';
 
 /** One end of the transport. */
@@ -103,7 +104,7 @@ export class Line {
     const party = (handshake: ClientHandshake | ServerHandshake, handshakeMs = 10_000): Party =>
       new Party({
         handshake,
-        transport: this.protocol,
+        link: newLink(kindOf(this.protocol), handshake.role),
         suite: 'aes-256-gcm',
         random: systemRandom,
         times: { handshakeMs, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 0 },

@@ -12,6 +12,7 @@ import { FrameType } from '../../src/wire/constants.js';
 import { Party } from '../../src/party/party.js';
 import { ConnectionClosedError } from '../../src/errors.js';
 import type { ClientEnvironment } from '../../src/client/options.js';
+import { kindOf, newLink } from './links.js';
 
 export const PSK = 'a key of enough bytes';
 
@@ -123,7 +124,7 @@ export class MemoryGateway {
     };
     const party = new Party({
       handshake: new ServerHandshake({ random: systemRandom }),
-      transport: protocol,
+      link: newLink(kindOf(protocol), 'server'),
       suite: 'aes-256-gcm',
       random: systemRandom,
       times: { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTimeoutMs: 60_000 },

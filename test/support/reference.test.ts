@@ -16,6 +16,7 @@ import { decodeUtack } from '../../src/wire/utack.js';
 import transcripts from '../vectors/transcripts.json';
 import { FakeClock } from './clock.js';
 import { ascii, hex } from './hex.js';
+import { kindOf, newLink } from './links.js';
 import { nameOf } from './path.js';
 import { scripted } from './random.js';
 import { DEVICE_ID, PSK, Reference, type ReferenceOptions } from './reference.js';
@@ -110,7 +111,13 @@ describe('the stand-in for the reference, beside its transcripts', () => {
 });
 
 const partyOf = (handshake: ClientHandshake | ServerHandshake, transport: Protocol): Party =>
-  new Party({ handshake, transport, suite: DEFAULT_SUITE, random: systemRandom, times: OFF });
+  new Party({
+    handshake,
+    link: newLink(kindOf(transport), handshake.role),
+    suite: DEFAULT_SUITE,
+    random: systemRandom,
+    times: OFF,
+  });
 
 describe("the stand-in for the reference, joined to the engine's party", () => {
   const LONG = 'x'.repeat(1_808);

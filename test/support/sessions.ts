@@ -6,13 +6,10 @@ import { Secret } from '../../src/crypto/secret.js';
 import { Session, type Content, type SealedFrame, type SessionOptions } from '../../src/session/session.js';
 import type { USMPError } from '../../src/errors.js';
 import { concat, viewOf } from '../../src/wire/bytes.js';
-import { SEAL_BYTES, type FrameType } from '../../src/wire/constants.js';
+import { SEAL_BYTES, type FrameType, type LinkKind } from '../../src/wire/constants.js';
 import { decodeFrame, encodeAad, type Frame } from '../../src/wire/frame.js';
 import { hex } from './hex.js';
 import { seededRandom } from './random.js';
-
-export const TRANSPORTS = ['tcp', 'udp'] as const;
-export type TransportName = (typeof TRANSPORTS)[number];
 
 export const SESSION_ID = hex('f0e1d2c3b4a5968778695a4b3c2d1e0f');
 /** The key under which `a` sends, and the one under which `b` does. */
@@ -25,20 +22,20 @@ export function makeSession(options: Partial<SessionOptions> = {}): Session {
     txKey: new Secret(KEY_A),
     rxKey: new Secret(KEY_B),
     suite: 'aes-256-gcm',
-    transport: 'tcp',
+    over: 'stream',
     random: seededRandom(1),
     ...options,
   });
 }
 
 export function makePair(
-  transport: TransportName,
+  over: LinkKind,
   suite: Suite = 'aes-256-gcm',
   random: Random = seededRandom(1),
 ): { a: Session; b: Session } {
   return {
-    a: makeSession({ transport, suite, random }),
-    b: makeSession({ transport, suite, random, txKey: new Secret(KEY_B), rxKey: new Secret(KEY_A) }),
+    a: makeSession({ over, suite, random }),
+    b: makeSession({ over, suite, random, txKey: new Secret(KEY_B), rxKey: new Secret(KEY_A) }),
   };
 }
 

@@ -10,12 +10,12 @@ import { ClientHandshake } from '../../src/handshake/client.js';
 import type { HandshakeStep } from '../../src/handshake/handshake.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { Party, type PartyEvent, type PartyTimes } from '../../src/party/party.js';
-import type { Protocol } from '../../src/transport/transport.js';
 import { answerPlainHello } from '../../src/server/udp-listener.js';
-import { FrameType } from '../../src/wire/constants.js';
+import { FrameType, type LinkKind } from '../../src/wire/constants.js';
 import type { Frame } from '../../src/wire/frame.js';
 import { decodeHello } from '../../src/wire/payloads.js';
 import { ascii, hex } from './hex.js';
+import { newLink } from './links.js';
 import { frameOf, nameOf, otherSide, pass, type Passing, type Path, type Side } from './path.js';
 import { seededRandom } from './random.js';
 
@@ -26,7 +26,7 @@ export const DEVICE_ID = hex('a4cf12000001');
 const COOKIE = new Uint8Array(16).fill(0xc0);
 
 export interface DuoOptions {
-  readonly transport?: Protocol;
+  readonly over?: LinkKind;
   readonly suite?: Suite;
   readonly path?: Path;
   readonly clientTimes?: Partial<PartyTimes>;
@@ -35,7 +35,7 @@ export interface DuoOptions {
   readonly serverPsk?: Uint8Array | undefined;
   /** Whether the server's side looks the key up at once; otherwise `providePsk` does, when the test wants it. */
   readonly findsPsk?: boolean;
-  /** UDP: answer the first HELLO with HELLO_RETRY, as gateways do. */
+  /** Datagrams: answer the first HELLO with HELLO_RETRY, as gateways do. */
   readonly asksCookie?: boolean;
   readonly seed?: number;
 }
@@ -60,7 +60,7 @@ class WatchedHandshake extends ClientHandshake {
   }
 }
 
-/** One side: its peer and what came out of it so far. */
+/** One side: its party and what came out of it so far. */
 export class End {
   readonly events: PartyEvent[] = [];
   readonly sent: Passing[] = [];
@@ -150,7 +150,7 @@ type Flying = { readonly at: number; readonly to: Side } & (
 export class Duo {
   now = 0;
   path: Path;
-  readonly transport: Protocol;
+  readonly over: LinkKind;
   readonly client: End;
   readonly server: End;
   /** Everything that was put on the wire, whatever became of it. */
@@ -163,7 +163,7 @@ export class Duo {
 
   constructor(options: DuoOptions = {}) {
     this.#options = options;
-    this.transport = options.transport ?? 'tcp';
+    this.over = options.over ?? 'stream';
     this.path = options.path ?? pass;
     const { seed = 1, suite = 'aes-256-gcm' } = options;
     const clientRandom = seededRandom(seed);
@@ -178,7 +178,7 @@ export class Duo {
       'client',
       new Party({
         handshake: this.#handshake,
-        transport: this.transport,
+        link: newLink(this.over, 'client'),
         suite,
         random: clientRandom,
         times: { ...off, ...options.clientTimes },
@@ -189,7 +189,7 @@ export class Duo {
       'server',
       new Party({
         handshake: new ServerHandshake({ random: serverRandom }),
-        transport: this.transport,
+        link: newLink(this.over, 'server'),
         suite,
         random: serverRandom,
         times: { ...off, ...options.serverTimes },
@@ -278,7 +278,7 @@ export class Duo {
     return this;
   }
 
-  /** Takes out of a peer what has come up, and puts it on the path. */
+  /** Takes out of a party what has come up, and puts it on the path. */
   collect(end: End): void {
     for (;;) {
       const { outbound, events } = end.party.take();
@@ -290,11 +290,11 @@ export class Duo {
           this.#pskWanted = true;
           if (this.#options.findsPsk !== false) this.providePsk();
         }
-        if (event.type === 'closed' && this.transport === 'tcp') {
+        if (event.type === 'closed' && this.over === 'stream') {
           this.#flying.push({
             kind: 'end',
             to: otherSide(end.side),
-            at: this.#tcpArrival(otherSide(end.side)),
+            at: this.#arrivalInOrder(otherSide(end.side)),
           });
         }
       }
@@ -321,7 +321,7 @@ export class Duo {
     end.sent.push(passing);
     const to = otherSide(end.side);
     for (const arrival of this.path(passing)) {
-      const at = this.transport === 'tcp' ? this.#tcpArrival(to) : this.now + LATENCY_MS;
+      const at = this.over === 'stream' ? this.#arrivalInOrder(to) : this.now + LATENCY_MS;
       this.#flying.push({
         kind: 'bytes',
         to,
@@ -332,7 +332,7 @@ export class Duo {
   }
 
   /** A stream keeps its order, whatever delays there are. */
-  #tcpArrival(to: Side): number {
+  #arrivalInOrder(to: Side): number {
     return Math.max(
       this.now + LATENCY_MS,
       ...this.#flying.filter((flying) => flying.to === to).map(({ at }) => at),
@@ -372,9 +372,9 @@ export class Duo {
     this.collect(end);
   }
 
-  /** What a UDP gateway does before there is a peer: a HELLO without cookie is answered and forgotten. */
+  /** What a UDP gateway does before there is a party: a HELLO without cookie is answered and forgotten. */
   #answeredAtTheDoor(bytes: Uint8Array): boolean {
-    if (this.transport !== 'udp' || this.#options.asksCookie === false) return false;
+    if (this.over !== 'datagram' || this.#options.asksCookie === false) return false;
     const frame = frameOf(bytes);
     if (frame?.type !== FrameType.HELLO || decodeHello(frame.payload).cookie) return false;
     for (const answer of answerPlainHello(frame, COOKIE)) this.#transmit(this.server, answer);
