@@ -169,6 +169,7 @@ describe('messages to the gateway', function () {
     const stop = await red.stream('out', 5);
     for (let i = 1; i <= 5; i++) {
       await red.deploy(flow({ keepalive: `${20 + i}` }), 'nodes');
+      await gateway.until(({ sessions }) => sessions.length === i + 1);
       await red.texts('completed', 20 * i);
     }
     const handed = await stop();
