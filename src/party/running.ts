@@ -29,6 +29,8 @@ export class Running {
   readonly #options: RunningOptions;
   readonly #liveness: Liveness;
   #proven = false;
+  /** A message has come since the last PING. */
+  #hasMessage = false;
 
   constructor(options: RunningOptions, now: number) {
     this.#options = options;
@@ -63,6 +65,7 @@ export class Running {
     if (link.answered(FrameType.SESSION_OK)) this.sender.pump(now);
     switch (content.kind) {
       case 'message':
+        this.#hasMessage = true;
         report({ type: 'message', data: content.data });
         break;
       case 'ping':
@@ -111,7 +114,9 @@ export class Running {
   }
 
   #ping(now: number): void {
-    if (!this.sender.queue.addPong()) {
+    const isReceipt = this.#hasMessage;
+    this.#hasMessage = false;
+    if (!this.sender.queue.addPong(isReceipt)) {
       const text = `the ${this.#options.other} sends PINGs without end`;
       this.#end(new USMPError(text, { code: 'USMP_PING_FLOOD' }));
       return;

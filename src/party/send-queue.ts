@@ -14,7 +14,9 @@ export type Unit =
   | { readonly kind: 'ping'; readonly tickets: Ticket[] }
   /** `force`: also where the reference would lose what follows (protocol §3.9). */
   | { readonly kind: 'rekey'; readonly ticket: Ticket; readonly force: boolean }
-  | { readonly kind: 'pong' | 'bye' };
+  /** `isPaced`: counts towards what the peer allows. */
+  | { readonly kind: 'pong'; readonly isPaced: boolean }
+  | { readonly kind: 'bye' };
 
 const MAX_QUEUED = 1_000;
 /** A peer that sends PINGs faster than the PONGs leave is not waited for. */
@@ -24,6 +26,8 @@ export class SendQueue {
   readonly #pace: Pace;
   #units: Unit[] = [];
   #pongs = 0;
+  /** Of these, PONGs that wait for nothing. */
+  #receipts = 0;
   /** A PING for the sake of the session waits for nothing but a message under way. */
   #urgentPing = false;
   /** Only control frames are let out. */
@@ -60,9 +64,14 @@ export class SendQueue {
     this.#urgentPing = true;
   }
 
-  /** @returns false when too many PONGs are waiting. */
-  addPong(): boolean {
+  /**
+   * @param isReceipt whether the PING stood behind a message, whose receipt it asks for. A peer that asks so faster than
+   * the reference can take PONGs is none: it gets them at once (protocol §3.5).
+   * @returns false when too many PONGs are waiting.
+   */
+  addPong(isReceipt: boolean): boolean {
     this.#pongs += 1;
+    if (isReceipt) this.#receipts += 1;
     return this.#pongs <= MAX_PONGS;
   }
 
@@ -93,12 +102,14 @@ export class SendQueue {
 
   /** When something that waits for nothing but the pace may be sent. */
   get dueAt(): number {
+    if (this.#receipts > 0) return -Infinity;
     if (this.#pongs > 0 || this.#urgentPing) return this.#pace.pongAt;
     return !this.#held && this.#units[0]?.kind === 'ping' ? this.#pace.pingAt : Infinity;
   }
 
   next(now: number): Unit | undefined {
     if ((this.#pongs > 0 || this.#urgentPing) && now >= this.#pace.pongAt) return this.#control();
+    if (this.#receipts > 0) return this.#pong();
     if (this.#held) return undefined;
     const waits = this.#units[0]?.kind === 'ping' && now < this.#pace.pingAt;
     return waits ? this.#passing() : this.#units.shift();
@@ -107,11 +118,17 @@ export class SendQueue {
   /** PONGs first, but for the PING that everything else is held back for. */
   #control(): Unit {
     if (this.#pongs > 0 && !(this.#held && this.#urgentPing)) {
-      this.#pongs -= 1;
-      return { kind: 'pong' };
+      return this.#pong();
     }
     this.#urgentPing = false;
     return { kind: 'ping', tickets: [] };
+  }
+
+  #pong(): Unit {
+    const isPaced = this.#receipts === 0;
+    if (!isPaced) this.#receipts -= 1;
+    this.#pongs -= 1;
+    return { kind: 'pong', isPaced };
   }
 
   /** What may pass a PING that has to wait: the next message, or BYE, which nothing is to hold up. */

@@ -212,7 +212,7 @@ export class Sender {
       this.#pings.push(this.#joinable);
       this.#liveness.pinged(now);
     }
-    if (unit.kind === 'ping' || unit.kind === 'pong') this.#pace.controlSent(now);
+    if (unit.kind === 'ping' || (unit.kind === 'pong' && unit.isPaced)) this.#pace.controlSent(now);
     if (unit.kind === 'message') {
       this.#pace.messageSent();
       this.#joinable = undefined;

@@ -60,6 +60,20 @@ for (const over of LINK_KINDS) {
       assert.deepEqual(sent(), over === 'stream' ? ['PONG'] : ['UTACK of 0 with 8 bytes', 'PONG']);
     });
 
+    it('answers each PING behind a message at once, and others at the pace of the reference (protocol §3.5)', () => {
+      for (const isBehindMessage of [true, false]) {
+        const duo = new Duo({ over }).establish();
+        const began = duo.now;
+        for (let i = 1; i <= 20; i++) {
+          if (isBehindMessage) duo.client.send('x');
+          else if (i % 4 === 0) duo.run(1_000); // the client's own pace
+          duo.client.ping();
+          duo.until(() => duo.client.count('pong') === i);
+        }
+        assert.equal(duo.now - began < 1_000, isBehindMessage);
+      }
+    });
+
     it('tells of a dead peer how long it has been silent', () => {
       for (const { times, silentMs } of [
         { times: TIMES, silentMs: 2_000 },

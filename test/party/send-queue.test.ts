@@ -39,7 +39,7 @@ describe('the send queue', () => {
   it('puts a PONG before all else, as many as were asked for', () => {
     const { queue, all } = world();
     queue.add(message(1));
-    assert.ok(queue.addPong() && queue.addPong());
+    assert.ok(queue.addPong(false) && queue.addPong(false));
     assert.deepEqual(all(0), ['pong', 'pong', 'message 1']);
   });
 
@@ -80,10 +80,10 @@ describe('the send queue', () => {
 
   it('holds 32 PONGs that cannot leave, and says so of one more', () => {
     const { queue, all } = world();
-    for (let i = 0; i < 32; i++) assert.equal(queue.addPong(), true);
-    assert.equal(queue.addPong(), false);
+    for (let i = 0; i < 32; i++) assert.equal(queue.addPong(false), true);
+    assert.equal(queue.addPong(false), false);
     assert.equal(all(0).length, 33);
-    assert.equal(queue.addPong(), true);
+    assert.equal(queue.addPong(false), true);
   });
 });
 
@@ -95,6 +95,17 @@ describe('the send queue at the pace of the peer', () => {
     assert.deepEqual(all(1_099), []);
     assert.deepEqual(all(1_100), ['ping 1']);
     assert.equal(queue.dueAt, Infinity);
+  });
+
+  it('lets a PONG pass at once that is the receipt for a message, and does not count it', () => {
+    const { queue, all } = world(7, 100);
+    queue.addPong(false);
+    queue.addPong(true);
+    assert.equal(queue.dueAt, -Infinity);
+    assert.deepEqual(all(200), ['pong']);
+    assert.equal(queue.dueAt, 1_100);
+    assert.deepEqual(all(1_099), []);
+    assert.deepEqual(all(1_100), ['pong']);
   });
 
   it('lets the next message pass a PING that waits, after which the peer counts anew', () => {
@@ -128,7 +139,7 @@ describe('the send queue at the pace of the peer', () => {
 
   it('gives a PONG and an urgent PING the room that other PINGs leave', () => {
     const { queue, all } = world(6, 100);
-    queue.addPong();
+    queue.addPong(false);
     queue.addUrgentPing();
     queue.add(ping(1));
     assert.equal(queue.dueAt, -Infinity);
@@ -138,7 +149,7 @@ describe('the send queue at the pace of the peer', () => {
 
   it('keeps even those back where the peer would drop the session', () => {
     const { queue, all } = world(7, 100);
-    queue.addPong();
+    queue.addPong(false);
     queue.addUrgentPing();
     assert.equal(queue.dueAt, 1_100);
     assert.deepEqual(all(1_099), []);
@@ -150,7 +161,7 @@ describe('the send queue on hold', () => {
   it('lets out nothing but the urgent PING, before PONGs, and PONGs', () => {
     const { queue, all } = world();
     queue.setHeld(true);
-    queue.addPong();
+    queue.addPong(false);
     queue.addUrgentPing();
     queue.add(ping(1));
     queue.add(message(2));

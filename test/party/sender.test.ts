@@ -195,7 +195,7 @@ describe('the sender over a stream', () => {
   it('counts PONGs to the pace of PINGs', () => {
     const { sender, ping, writes } = world('stream');
     for (let i = 0; i < 4; i++) {
-      sender.queue.addPong();
+      sender.queue.addPong(false);
       sender.pump(i);
     }
     ping(10);
@@ -348,7 +348,7 @@ describe('the sender over datagrams', () => {
 
   it('lets a control frame under way be acknowledged when the peer changes keys', () => {
     const { sender, peerRekeys, acknowledge, writes } = world('datagram');
-    sender.queue.addPong();
+    sender.queue.addPong(false);
     sender.pump(0);
     peerRekeys();
     assert.deepEqual(writes(), ['PONG 0']);
