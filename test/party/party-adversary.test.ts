@@ -1,4 +1,4 @@
-/** What the network can do to a peer: over TCP the session ends with the right error, over UDP nothing changes. */
+/** What the network can do to a party: over a stream the session ends with the right error, over datagrams nothing changes. */
 import assert from 'node:assert/strict';
 import {
   CRCError,

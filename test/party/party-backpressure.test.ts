@@ -1,4 +1,4 @@
-/** What a peer does while the transport takes nothing, or while nobody takes what arrives. */
+/** What a party does while the transport takes nothing, or while nobody takes what arrives. */
 import assert from 'node:assert/strict';
 import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';
@@ -12,7 +12,7 @@ import { Duo } from '../support/wire-tap.js';
 const pingOf = ({ keys }: Duo, seq: number): Uint8Array =>
   encodeFrame(sealByHand({ key: keys.fromClient, sessionId: keys.sessionId, type: FrameType.PING, seq }));
 
-describe('a peer whose TCP socket is full', () => {
+describe('a party whose socket is full', () => {
   it('sends nothing, and later all of it in the order in which it was asked for', () => {
     const duo = new Duo().establish();
     duo.client.setWritable(false);
@@ -83,7 +83,7 @@ describe('a peer whose TCP socket is full', () => {
   });
 });
 
-describe('a peer whose UDP frame is not acknowledged', () => {
+describe('a party whose datagram is not acknowledged', () => {
   it('gives up on a device that sends nothing but PINGs, and does not answer each of them before', () => {
     const duo = new Duo({ over: 'datagram' }).establish();
     duo.path = losing(({ from }) => from === 'client');
@@ -166,7 +166,7 @@ for (const over of ['stream', 'datagram'] as const) {
   });
 }
 
-describe('a UDP peer that takes nothing in', () => {
+describe('a party that takes no datagrams in', () => {
   it('leaves frames unacknowledged, and takes them when they come again', () => {
     const duo = new Duo({ over: 'datagram' }).establish();
     duo.server.setReceiving(false);

@@ -61,7 +61,7 @@ function reach(stage: Stage, over: LinkKind, seed: number): Duo {
   return new Duo({ over, path, seed, ...(findsPsk === false && { findsPsk }) }).start().run(150);
 }
 
-/** Feeds a peer and takes out what comes: nothing is thrown, and no more comes out than went in. */
+/** Feeds a party and takes out what comes: nothing is thrown, and no more comes out than went in. */
 function feed(party: Party, bytes: Uint8Array, now: number): void {
   party.receive(bytes, now);
   const { outbound, events } = party.take();

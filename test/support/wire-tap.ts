@@ -40,7 +40,7 @@ export interface DuoOptions {
   readonly seed?: number;
 }
 
-/** Copies of a session's keys, for frames that a peer itself would not make. */
+/** Copies of a session's keys, for frames that a party itself would not make. */
 export interface Keys {
   readonly sessionId: Uint8Array;
   readonly fromClient: Uint8Array;
