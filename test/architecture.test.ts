@@ -9,7 +9,8 @@ const ROOT = join(__dirname, '..');
 
 /** Which other rooms a room may import from; from itself it always may, the nodes excepted. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
+  'error-codes': [],
+  errors: ['error-codes'],
   check: ['errors'],
   clock: ['errors'],
   wire: ['errors', 'check'],
@@ -22,7 +23,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   party: ['errors', 'wire', 'crypto', 'handshake', 'session', 'link'],
   endpoint: ['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
   client: [
-    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
+    ...['error-codes', 'errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
     ...['delivery', 'endpoint'],
   ],
   server: [
@@ -30,7 +31,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...['delivery', 'endpoint'],
   ],
   index: [
-    ...['errors', 'check', 'clock', 'wire', 'crypto', 'transport'],
+    ...['error-codes', 'errors', 'check', 'clock', 'wire', 'crypto', 'transport'],
     ...['delivery', 'endpoint', 'client', 'server'],
   ],
   'nodes/shared/words': ['index'],
@@ -48,6 +49,7 @@ const RULES: readonly string[] = [
   'src/check.ts',
   'src/client/limits.ts',
   'src/crypto/psk.ts',
+  'src/error-codes.ts',
   'src/errors.ts',
   'src/wire/bytes.ts',
   'src/wire/constants.ts',

@@ -342,7 +342,6 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
 const givenUp = (): USMPError =>
   new USMPError('not sent: the connection was closed before the gateway had taken the message', {
     code: 'USMP_OUTBOX_CLOSED',
-    fault: 'local',
   });
 
 const closedForGood = (): NotConnectedError =>

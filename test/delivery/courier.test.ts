@@ -3,6 +3,7 @@ import { Courier, type RekeyPolicy } from '../../src/delivery/courier.js';
 import { Outbox, type Delivery } from '../../src/delivery/outbox.js';
 import { ConnectionClosedError, USMPTimeoutError } from '../../src/errors.js';
 import { FakeClock } from '../support/clock.js';
+import { testCode } from '../support/errors.js';
 
 interface Asked {
   readonly what: string;
@@ -261,7 +262,7 @@ describe('a courier that changes keys', () => {
       const [rekey] = it.heard();
       assert.equal(rekey?.what, 'REKEY');
       const again = it.courier.rekey();
-      const error = new ConnectionClosedError('no', { code: 'TEST_NO' });
+      const error = new ConnectionClosedError('no', { code: testCode('TEST_NO') });
       if (fails) rekey.reject(error);
       else rekey.resolve();
       for (const each of [rekeyed, again]) {

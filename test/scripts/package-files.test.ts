@@ -43,7 +43,7 @@ describe('the files of the package', () => {
       'dist/nodes/icons/usmp-ping.svg',
       'dist/nodes/locales/de/usmp-in.json',
       'dist/nodes/locales/ja/usmp-out.html',
-      'dist/nodes/shared/text.js',
+      'dist/nodes/shared/words/text.js',
       'dist/nodes/usmp-client.html',
       'dist/nodes/usmp-client.js',
       'dist/src/index.d.ts',
