@@ -135,6 +135,25 @@ describe('the architecture', () => {
     );
   });
 
+  it('is drawn in CONTRIBUTING.md as it is here', () => {
+    const text = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+    const lines = [...text.matchAll(/^(\S+) +-> *(.*)$/gm)];
+    const drawn = lines.map(([, room, doors]) => [room, doors!.split(', ').filter(Boolean).sort()]);
+    const sorted = Object.entries(DOORS).map(([room, doors]) => [room, [...doors].sort()]);
+    assert.deepEqual(Object.fromEntries(drawn), Object.fromEntries(sorted));
+    // From the top floor down: what is imported stands below.
+    const order = lines.map(([, room]) => room);
+    const upwards = lines.flatMap(([, room, doors]) =>
+      doors!.split(', ').filter((door) => door && order.indexOf(door) < order.indexOf(room)),
+    );
+    assert.deepEqual(upwards, []);
+    const explained = [...text.matchAll(/^\| +(`[^|]*) \|/gm)].flatMap(([, names]) =>
+      names!.match(/[\w/-]+/g),
+    );
+    const unexplained = Object.keys(DOORS).filter((room) => !explained.includes(room));
+    assert.deepEqual(unexplained, []);
+  });
+
   it(`has no file of more than ${MAX_LINES} lines`, () => {
     const long = FILES.flatMap(({ path, text }) => {
       const lines = text.trimEnd().split('\n').length;
