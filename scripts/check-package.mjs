@@ -43,15 +43,39 @@ async function pack(folder) {
   return { tarball: path.join(folder, packed.filename), paths };
 }
 
+/** A Node-RED as a user starts it, which may install packages. */
+const start = () =>
+  startNodeRed({
+    userDir,
+    folder,
+    settings: { credentialSecret: 'check', lang: 'en-US' },
+    // npm, which Node-RED runs, is to say why it failed even where this check runs under `npm run --silent`.
+    env: { TMPDIR: folder, npm_config_loglevel: 'warn' },
+    isGroup: true, // an npm that it has started belongs to it
+  });
+
+/** A request to the admin API. @throws when the answer is not a good one. */
+async function request({ base, output }, url, { method = 'GET', headers = {}, body } = {}) {
+  const fail = (why, cause) => {
+    throw new Error(`${method} ${url}: ${why}; the log:\n${output}`, { cause });
+  };
+  const signal = AbortSignal.timeout(120_000); // npm may be slow
+  const response = await fetch(new URL(url, base), { method, headers, body, signal }).catch((cause) =>
+    fail('no answer', cause),
+  );
+  if (!response.ok) fail(`${response.status} ${await response.text()}`);
+  return response;
+}
+
 async function install(red, tarball) {
   const body = new FormData();
   body.append('tarball', new Blob([await readFile(tarball)]), path.basename(tarball));
-  await red.request('nodes', { method: 'POST', body });
+  await request(red, 'nodes', { method: 'POST', body });
 }
 
 /** @returns the node sets of this package that Node-RED knows. */
 async function listed(red) {
-  const response = await red.request('nodes', { headers: { accept: 'application/json' } });
+  const response = await request(red, 'nodes', { headers: { accept: 'application/json' } });
   return (await response.json()).filter((set) => set.module === name);
 }
 
@@ -72,7 +96,7 @@ async function checkServed(red, paths) {
     for (const file of files) {
       const parse = file.endsWith('.json') ? JSON.parse : String;
       const [, ...parts] = pattern.exec(file);
-      const answer = await (await red.request(address(...parts))).text();
+      const answer = await (await request(red, address(...parts))).text();
       assert.deepEqual(parse(answer), parse(await readFile(path.join(root, file), 'utf8')), file);
     }
     console.log(`served: ${files.length} ${kind}`);
@@ -81,7 +105,7 @@ async function checkServed(red, paths) {
 
 /** Deploys the first example with what a user has to fill in, and with debug nodes that write to the log. */
 async function deployExample(red, port, psk) {
-  const flows = await (await red.request(SERVED.examples[1]('1 - First contact'))).json();
+  const flows = await (await request(red, SERVED.examples[1]('1 - First contact'))).json();
   for (const node of flows) {
     if (node.type === 'usmp-client') Object.assign(node, { port: String(port), credentials: { psk } });
     if (node.type === 'debug') node.console = true;
@@ -95,13 +119,13 @@ async function checkExample(red) {
     await red.waitFor(new RegExp(`debug:reply over ${transport}\\]`));
     await red.waitFor(new RegExp(`debug:round trip over ${transport} \\(ms\\)\\]\\s*[\\d.]+`));
   }
-  assert.doesNotMatch(red.log, /debug:errors/);
+  assert.doesNotMatch(red.output, /debug:errors/);
   console.log('messages and PINGs passed over TCP and UDP');
 }
 
 async function uninstall(red, userDir) {
   await red.deploy([]);
-  await red.request(`nodes/${name}`, { method: 'DELETE' });
+  await request(red, `nodes/${name}`, { method: 'DELETE' });
   assert.deepEqual(await listed(red), []);
   assert.ok(!existsSync(path.join(userDir, 'node_modules', name)), 'its folder is still there');
   const { dependencies = {} } = await readJson(userDir, 'package.json');
@@ -110,8 +134,11 @@ async function uninstall(red, userDir) {
 }
 
 async function stop(red) {
-  await red.stop();
-  const warnings = red.log
+  const timer = setTimeout(red.kill, 20_000);
+  const code = await red.interrupt();
+  clearTimeout(timer);
+  assert.equal(code, 0, `Node-RED ended with ${code ?? 'a signal'}; the log:\n${red.output}`);
+  const warnings = red.output
     .split('\n')
     .filter((line) => /\[(warn|error)\]|Warning/.test(line) && !OF_NODE_RED.test(line));
   assert.deepEqual(warnings, [], `the log has warnings:\n${warnings.join('\n')}`);
@@ -128,7 +155,7 @@ await mkdir(userDir);
 const psk = randomBytes(32);
 const gateway = await startGateway(0, psk, () => undefined);
 
-let red = await startNodeRed(folder, userDir);
+let red = await start();
 await install(red, tarball);
 await checkLoaded(red);
 await checkServed(red, paths);
@@ -137,7 +164,7 @@ await checkExample(red);
 await stop(red);
 
 console.log('after a restart:');
-red = await startNodeRed(folder, userDir);
+red = await start();
 await checkLoaded(red);
 await checkExample(red);
 await uninstall(red, userDir);

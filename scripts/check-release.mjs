@@ -20,6 +20,10 @@ function git(...args) {
 const place = (url = '') =>
   /^(?:[\w+]+:\/\/)?(?:[^@/]*@)?(.+?)(?:\.git)?\/?$/.exec(url.trim())?.[1].replace(':', '/').toLowerCase();
 
+/** `## 1.2.3 - 2026-01-31`: a version that goes out has a date. */
+const isHeadingOf = (of, heading) =>
+  heading.startsWith(`## ${of} - `) && /^\d{4}-\d{2}-\d{2}$/.test(heading.slice(`## ${of} - `.length));
+
 const origin = git('remote', 'get-url', 'origin');
 const changes = git('status', '--porcelain');
 const headings = git('show', 'HEAD:CHANGELOG.md')?.split(/\r?\n/) ?? [];
@@ -31,8 +35,9 @@ const reasons = [
       'Publish from a clone of that repository, or correct package.json.',
   changes !== '' &&
     `The work tree is not clean; commit or remove:\n${changes?.trimEnd() ?? '(this is no git repository)'}`,
-  !headings.includes(`## ${version}`) &&
-    `CHANGELOG.md has no section for ${version} in HEAD; commit one with the heading "## ${version}".`,
+  !headings.some((heading) => isHeadingOf(version, heading)) &&
+    `CHANGELOG.md has no section for ${version} in HEAD; commit one with the heading "## ${version} - ` +
+      `${new Date().toISOString().slice(0, 10)}".`,
   built !== (await fingerprint()) && 'dist/ is not built from these sources; run `npm run build`.',
 ].filter(Boolean);
 

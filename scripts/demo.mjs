@@ -3,7 +3,6 @@
 // `npm start -- --fresh`. The gateway's key is there, too, and reaches the flows through the environment.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { startBroker } from './demo-broker.mjs';
@@ -11,8 +10,8 @@ import { environment, readExamples, serveExamples } from './demo-examples.mjs';
 import { CREDENTIAL_SECRET, DemoError, FLOWS, openFolder } from './demo-folder.mjs';
 import { startGateway } from './demo-gateway.mjs';
 import { root } from './fingerprint.mjs';
+import { loadNodeRed, SEALED } from './node-red.mjs';
 
-const require = createRequire(import.meta.url);
 const userDir = process.env.USMP_DEMO_DIR ?? path.join(root, '.demo');
 const log = (text) => console.log(`[demo] ${text}`);
 
@@ -53,7 +52,7 @@ async function start() {
   const broker = await startBroker();
   Object.assign(process.env, environment({ gateway, broker, psk }));
 
-  const RED = require(process.env.NODE_RED_MAIN ?? 'node-red');
+  const RED = loadNodeRed();
   const notFound = (res) => () => {
     res.statusCode = 404;
     res.end();
@@ -64,27 +63,14 @@ async function start() {
   await listen(server, wantedPort);
   const { port } = server.address();
   RED.init(server, {
-    uiHost: '127.0.0.1',
+    ...SEALED,
     uiPort: port,
     userDir,
     flowFile: FLOWS,
-    nodesDir: root,
     credentialSecret: CREDENTIAL_SECRET,
     httpAdminMiddleware: serveExamples(examples),
-    telemetry: { enabled: false, updateNotification: false },
-    externalModules: {
-      autoInstall: false,
-      palette: { allowInstall: false, allowUpload: false },
-      modules: { allowInstall: false },
-    },
     functionExternalModules: false,
-    editorTheme: {
-      tours: false,
-      projects: { enabled: false },
-      page: { title: 'USMP demo' },
-      palette: { catalogues: [] },
-    },
-    diagnostics: { enabled: false, ui: false },
+    editorTheme: { ...SEALED.editorTheme, page: { title: 'USMP demo' } },
     logging: { console: { level: 'info', metrics: false, audit: false } },
   });
 

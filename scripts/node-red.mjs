@@ -1,115 +1,85 @@
-// A Node-RED in a process of its own, as a user starts it, for the checks: its log, its admin API, and its end.
-// NODE_RED_JS and NODE_RED_NODE choose another Node-RED, and another Node.js to run it.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+// The one way to start a Node-RED: the demo has it in its own process, checks and tests have it in one of its own.
+// NODE_RED_MAIN and NODE_RED_JS choose another Node-RED for the one and the other, NODE_RED_NODE another Node.js.
 import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { root } from './fingerprint.mjs';
+import { startProgram } from './program.mjs';
 
-const red = process.env.NODE_RED_JS ?? createRequire(import.meta.url).resolve('node-red/red.js');
-const node = process.env.NODE_RED_NODE ?? process.execPath;
-const posix = process.platform !== 'win32';
+const require = createRequire(import.meta.url);
+
+/** Settings of every one: nobody else reaches it, and it tells nobody of itself. */
+const LOCAL = {
+  uiHost: '127.0.0.1',
+  uiPort: 0,
+  flowFile: 'flows.json',
+  telemetry: { enabled: false, updateNotification: false },
+};
+
+/** Settings of one that has this package from its folder, and fetches nothing. */
+export const SEALED = {
+  ...LOCAL,
+  nodesDir: root,
+  externalModules: {
+    autoInstall: false,
+    palette: { allowInstall: false, allowUpload: false },
+    modules: { allowInstall: false },
+  },
+  editorTheme: { tours: false, projects: { enabled: false }, palette: { catalogues: [] } },
+  diagnostics: { enabled: false, ui: false },
+};
+
+/** Node-RED as a module, for a program that serves its pages itself. */
+export const loadNodeRed = () => require(process.env.NODE_RED_MAIN ?? 'node-red');
+
+/** What Node-RED writes when flows run, in the languages that it is started in. */
+const STARTED = 'Started|Flows [^]{0,20}gestartet|開始しました|已启动';
 
 /**
- * @param folder for its settings and its temporary files
- * @param userDir where flows and installed packages are
+ * @param settings beside those that every one has, or `SEALED` with what differs.
+ * @param storeModules modules that stand in for `require('…')` in the settings: context stores by name, and their files.
+ * @param program what `startProgram` is told besides.
  */
-export async function startNodeRed(folder, userDir) {
-  const settings = path.join(folder, 'settings.cjs');
-  await writeFile(
-    settings,
-    `module.exports = ${JSON.stringify({
-      uiHost: '127.0.0.1',
-      uiPort: 0,
-      userDir,
-      flowFile: 'flows.json',
-      credentialSecret: 'check',
-      lang: 'en-US',
-      telemetry: { enabled: false, updateNotification: false },
-    })};`,
+export async function startNodeRed({ userDir, folder = userDir, settings, storeModules = {}, ...program }) {
+  const file = path.join(folder, 'settings.cjs');
+  const stores = Object.entries(storeModules).map(
+    ([name, module]) =>
+      `(module.exports.contextStorage ??= {})[${JSON.stringify(name)}] = { module: require(${JSON.stringify(module)}) };`,
   );
-  const child = spawn(node, [red, '--settings', settings], {
-    cwd: userDir,
-    // npm, which Node-RED runs, is to say why it failed even where this check runs under `npm run --silent`.
-    env: { ...process.env, TMPDIR: folder, npm_config_loglevel: 'warn' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: posix, // a process group, which has an npm that Node-RED has started, too
+  await writeFile(
+    file,
+    [`module.exports = ${JSON.stringify({ ...LOCAL, userDir, ...settings })};`, ...stores].join('\n'),
+  );
+  const red = process.env.NODE_RED_JS ?? require.resolve('node-red/red.js');
+  const node = process.env.NODE_RED_NODE ?? process.execPath;
+  const running = startProgram(node, [red, '--settings', file], { cwd: userDir, ...program });
+  const [, base] = await running
+    .waitFor(new RegExp(`(http://127\\.0\\.0\\.1:\\d+)/[^]*(?:${STARTED})`))
+    .catch(async (error) => {
+      await running.interrupt();
+      throw error;
+    });
+  return Object.assign(Object.create(running), {
+    base,
+    deploy: (flows, type) => deployTo(running, base, flows, type),
+    whenStarted: (act) => whenStarted(running, act),
   });
-  const ended = once(child, 'exit');
-  const kill = () => {
-    try {
-      process.kill(posix ? -child.pid : child.pid, 'SIGKILL');
-    } catch {
-      // gone already
-    }
-  };
-  // Before any other listener, so that nothing is left that writes to the folder when that is removed.
-  process.prependListener('exit', kill);
+}
 
-  let log = '';
-  const waiting = new Set();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text) => {
-      log += text;
-      for (const look of waiting) look();
+/** Deploys through the admin API, which answers before the flows run. Resolves when they do. */
+export async function deployTo(running, base, flows, type = 'full') {
+  await whenStarted(running, async () => {
+    const response = await fetch(`${base}/flows`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'Node-RED-Deployment-Type': type },
+      body: JSON.stringify(flows),
     });
-  }
+    if (!response.ok) throw new Error(`deploy: ${response.status} ${await response.text()}`);
+  });
+}
 
-  /** @returns the first match behind position `from` of the log, as soon as there is one. */
-  const waitFor = (pattern, from = 0) =>
-    new Promise((resolve, reject) => {
-      const settle = (how, value) => {
-        clearTimeout(timer);
-        waiting.delete(look);
-        how(value);
-      };
-      const fail = (why) => settle(reject, new Error(`${why} ${pattern}; the log:\n${log}`));
-      const look = () => {
-        const match = pattern.exec(log.slice(from));
-        if (match) settle(resolve, match);
-      };
-      const timer = setTimeout(() => fail('waited in vain for'), 60_000);
-      waiting.add(look);
-      ended.then(() => waiting.has(look) && fail('Node-RED ended before'), reject);
-      look();
-    });
-
-  const [, base] = await waitFor(/running at (http:\S+)\s/);
-  await waitFor(/Started flows/);
-
-  /** A request to the admin API. @throws when the answer is not a good one. */
-  async function request(url, { method = 'GET', headers = {}, body } = {}) {
-    const fail = (why, cause) => {
-      throw new Error(`${method} ${url}: ${why}; the log:\n${log}`, { cause });
-    };
-    const signal = AbortSignal.timeout(120_000); // npm may be slow
-    const response = await fetch(new URL(url, base), { method, headers, body, signal }).catch((cause) =>
-      fail('no answer', cause),
-    );
-    if (!response.ok) fail(`${response.status} ${await response.text()}`);
-    return response;
-  }
-
-  return {
-    get log() {
-      return log;
-    },
-    waitFor,
-    request,
-    deploy: async (flows) => {
-      const before = log.length;
-      const headers = { 'content-type': 'application/json' };
-      await request('flows', { method: 'POST', headers, body: JSON.stringify(flows) });
-      await waitFor(/Started flows/, before); // the answer comes before the flows run
-    },
-    stop: async () => {
-      const timer = setTimeout(kill, 20_000);
-      child.kill('SIGTERM');
-      const [code, signal] = await ended;
-      clearTimeout(timer);
-      process.off('exit', kill);
-      if (code || signal === 'SIGKILL')
-        throw new Error(`Node-RED ended with ${code ?? signal}; the log:\n${log}`);
-    },
-  };
+async function whenStarted(running, act) {
+  const { length } = running.output;
+  await act();
+  await running.waitFor(new RegExp(STARTED), undefined, length);
 }

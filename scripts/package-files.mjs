@@ -4,7 +4,8 @@ import path from 'node:path';
 import ts from 'typescript';
 import { root } from './fingerprint.mjs';
 
-const TOP = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+/** Papers; README links to those in docs. */
+const TOP = ['CHANGELOG.md', 'LICENSE', 'README.md', 'docs/api.md', 'docs/errors.md', 'package.json'];
 /** Folders that are copied, and to where. */
 const COPIED = {
   'nodes/locales': 'dist/nodes/locales',

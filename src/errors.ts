@@ -4,31 +4,53 @@
  * No message, property or cause ever holds key material.
  */
 
-/** Who can mend it: the caller's own settings or calls, the peer, or the network between. */
-export type Fault = 'local' | 'peer' | 'network';
+import {
+  ERROR_CODES,
+  isErrorCode,
+  type CodeOf,
+  type ErrorClass,
+  type ErrorCode,
+  type Fault,
+  type FaultOf,
+} from './error-codes.js';
 
-export interface ErrorDetail {
+export type { ErrorCode, Fault } from './error-codes.js';
+
+/** What an error of a class says of itself: without a code, the one of the class; without a fault, that of the table. */
+export type ErrorDetail<Class extends ErrorClass = ErrorClass, Standard extends ErrorCode = ErrorCode> =
+  Detail<Standard, undefined> | { [Code in CodeOf<Class>]: Detail<Code, Code> }[CodeOf<Class>];
+
+interface Detail<Code extends ErrorCode, Given extends Code | undefined> {
   /** Stable, for programs: `USMP_…`. */
-  code?: string;
-  fault?: Fault;
-  cause?: unknown;
+  readonly code?: Given;
+  readonly fault?: FaultOf<Code>;
+  readonly cause?: unknown;
   /** What the message says besides, for a caller that has words of its own for it. Never a secret. */
-  values?: Readonly<Record<string, string | number>>;
+  readonly values?: Readonly<Record<string, string | number>>;
 }
 
 export class USMPError extends Error {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly fault: Fault;
   readonly values: Readonly<Record<string, string | number>>;
 
-  constructor(message: string, detail: ErrorDetail = {}) {
+  constructor(message: string, detail: ErrorDetail<'USMPError', 'USMP_ERROR'> = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
     this.name = new.target.name;
     this.code = detail.code ?? 'USMP_ERROR';
-    this.fault = detail.fault ?? 'peer';
+    this.fault = detail.fault ?? faultOf(this.code);
     this.values = detail.values ?? {};
   }
 }
+
+/** A program without types may throw one of ours with a code of its own. */
+const faultOf = (code: ErrorCode): Fault => (isErrorCode(code) ? ERROR_CODES[code].fault : 'peer');
+
+/**
+ * What a class hands to the one above, whose constructor shows its callers only codes of its own.
+ * @param standard the code where none is given.
+ */
+const upwards = (standard: ErrorCode, detail: object = {}): never => ({ code: standard, ...detail }) as never;
 
 /** What is wrong with an argument, for a caller that has words of its own for it, in another language say. */
 export interface Problem {
@@ -45,28 +67,28 @@ export class ArgumentError extends USMPError {
     message: string,
     readonly problem: Problem = { kind: 'unusable' },
   ) {
-    super(`${field}: ${message}`, { code: 'USMP_ARGUMENT', fault: 'local' });
+    super(`${field}: ${message}`, upwards('USMP_ARGUMENT'));
   }
 }
 
 /** Bytes that are not a USMP frame. */
 export class FrameError extends USMPError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_FRAME', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'FrameError', 'USMP_FRAME'>) {
+    super(message, upwards('USMP_FRAME', detail));
   }
 }
 
 /** The frame's CRC-16 does not match: the bytes were damaged on their way. */
 export class CRCError extends FrameError {
   constructor(message: string) {
-    super(message, { code: 'USMP_CRC', fault: 'network' });
+    super(message, upwards('USMP_CRC'));
   }
 }
 
 /** The bytes do not begin with CD AB: the peer does not speak USMP. */
 export class MagicError extends FrameError {
   constructor(message: string) {
-    super(message, { code: 'USMP_MAGIC' });
+    super(message, upwards('USMP_MAGIC'));
   }
 }
 
@@ -79,7 +101,7 @@ export class VersionError extends FrameError {
       version === 1
         ? 'the peer speaks USMP wire version 1 (SDK 0.4 or older), which is insecure and not supported: update its USMP software'
         : `the peer speaks USMP wire version ${version}; this implementation speaks version 2`,
-      { code: version === 1 ? 'USMP_WIRE_VERSION_1' : 'USMP_VERSION' },
+      upwards(version === 1 ? 'USMP_WIRE_VERSION_1' : 'USMP_VERSION'),
     );
     this.version = version;
   }
@@ -87,22 +109,22 @@ export class VersionError extends FrameError {
 
 /** A payload of the wrong size, or a message that is too long. */
 export class PayloadError extends FrameError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_PAYLOAD', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'PayloadError', 'USMP_PAYLOAD'>) {
+    super(message, upwards('USMP_PAYLOAD', detail));
   }
 }
 
 /** The session could not be opened. */
 export class HandshakeError extends USMPError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_HANDSHAKE', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'HandshakeError', 'USMP_HANDSHAKE'>) {
+    super(message, upwards('USMP_HANDSHAKE', detail));
   }
 }
 
 /** One side could not prove that it knows the pre-shared key. */
 export class AuthError extends HandshakeError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_AUTH', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'AuthError', 'USMP_AUTH'>) {
+    super(message, upwards('USMP_AUTH', detail));
   }
 }
 
@@ -113,35 +135,35 @@ export function isAuthFailure(error: USMPError): boolean {
 
 /** A frame or a key that does not stand up to the cryptography. */
 export class CryptoError extends USMPError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_CRYPTO', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'CryptoError', 'USMP_CRYPTO'>) {
+    super(message, upwards('USMP_CRYPTO', detail));
   }
 }
 
 /** A frame out of order, or a counter at its end. */
 export class SequenceError extends USMPError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_SEQUENCE', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'SequenceError', 'USMP_SEQUENCE'>) {
+    super(message, upwards('USMP_SEQUENCE', detail));
   }
 }
 
 /** The peer did not answer within the time it has. */
 export class USMPTimeoutError extends USMPError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_TIMEOUT', fault: 'network', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'USMPTimeoutError', 'USMP_TIMEOUT'>) {
+    super(message, upwards('USMP_TIMEOUT', detail));
   }
 }
 
 /** The session ended, or the connection under it did. */
 export class ConnectionClosedError extends USMPError {
-  constructor(message: string, detail: ErrorDetail = {}) {
-    super(message, { code: 'USMP_CLOSED', fault: 'network', ...detail });
+  constructor(message: string, detail?: ErrorDetail<'ConnectionClosedError', 'USMP_CLOSED'>) {
+    super(message, upwards('USMP_CLOSED', detail));
   }
 }
 
 /** There is no session to use. */
 export class NotConnectedError extends USMPError {
   constructor(message = 'not connected: call connect() first') {
-    super(message, { code: 'USMP_NOT_CONNECTED', fault: 'local' });
+    super(message, upwards('USMP_NOT_CONNECTED'));
   }
 }

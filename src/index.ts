@@ -4,6 +4,7 @@ export { DEVELOPMENT_PSK, MIN_PSK_BYTES, parsePsk, PSK_FORMATS, type PskFormat }
 export { deriveDeviceId } from './crypto/device-id.js';
 export { systemClock, type CancelTimer, type Clock } from './clock.js';
 export * from './errors.js';
+export { ERROR_CODES, type ErrorClass, type ErrorRow, type ErrorStep, type Told } from './error-codes.js';
 export { USMPClient } from './client/usmp-client.js';
 export {
   USMPConnection,

@@ -9,7 +9,8 @@ const ROOT = join(__dirname, '..');
 
 /** Which other rooms a room may import from; from itself it always may, the nodes excepted. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
+  'error-codes': [],
+  errors: ['error-codes'],
   check: ['errors'],
   clock: ['errors'],
   wire: ['errors', 'check'],
@@ -22,7 +23,18 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   party: ['errors', 'wire', 'crypto', 'handshake', 'session', 'link'],
   endpoint: ['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'party'],
   client: [
-    ...['errors', 'check', 'clock', 'wire', 'crypto', 'handshake', 'transport', 'link', 'party'],
+    ...[
+      'error-codes',
+      'errors',
+      'check',
+      'clock',
+      'wire',
+      'crypto',
+      'handshake',
+      'transport',
+      'link',
+      'party',
+    ],
     ...['delivery', 'endpoint'],
   ],
   server: [
@@ -30,7 +42,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     ...['delivery', 'endpoint'],
   ],
   index: [
-    ...['errors', 'check', 'clock', 'wire', 'crypto', 'transport'],
+    ...['error-codes', 'errors', 'check', 'clock', 'wire', 'crypto', 'transport'],
     ...['delivery', 'endpoint', 'client', 'server'],
   ],
   'nodes/shared/words': ['index'],
@@ -49,6 +61,7 @@ const RULES: readonly string[] = [
   'src/client/limits.ts',
   'src/crypto/psk.ts',
   'src/delivery/limits.ts',
+  'src/error-codes.ts',
   'src/errors.ts',
   'src/wire/bytes.ts',
   'src/wire/constants.ts',
@@ -130,6 +143,25 @@ describe('the architecture', () => {
       Object.keys(DOORS).filter((room) => !used.has(room)),
       [],
     );
+  });
+
+  it('is drawn in CONTRIBUTING.md as it is here', () => {
+    const text = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8');
+    const lines = [...text.matchAll(/^(\S+) +-> *(.*)$/gm)];
+    const drawn = lines.map(([, room, doors]) => [room, doors!.split(', ').filter(Boolean).sort()]);
+    const sorted = Object.entries(DOORS).map(([room, doors]) => [room, [...doors].sort()]);
+    assert.deepEqual(Object.fromEntries(drawn), Object.fromEntries(sorted));
+    // From the top floor down: what is imported stands below.
+    const order = lines.map(([, room]) => room);
+    const upwards = lines.flatMap(([, room, doors]) =>
+      doors!.split(', ').filter((door) => door && order.indexOf(door) < order.indexOf(room)),
+    );
+    assert.deepEqual(upwards, []);
+    const explained = [...text.matchAll(/^\| +(`[^|]*) \|/gm)].flatMap(([, names]) =>
+      names!.match(/[\w/-]+/g),
+    );
+    const unexplained = Object.keys(DOORS).filter((room) => !explained.includes(room));
+    assert.deepEqual(unexplained, []);
   });
 
   it(`has no file of more than ${MAX_LINES} lines`, () => {

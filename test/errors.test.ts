@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import ts from 'typescript';
+import { ERROR_CODES, type ErrorClass, type ErrorRow, type Fault, type Told } from '../src/error-codes.js';
 import {
   ArgumentError,
   AuthError,
@@ -15,6 +19,7 @@ import {
   USMPTimeoutError,
   VersionError,
 } from '../src/errors.js';
+import { errorOf } from './support/errors.js';
 
 describe('errors', () => {
   const table = [
@@ -108,10 +113,17 @@ describe('errors', () => {
     });
   }
 
-  it('keep the code, fault and cause that they are given, where a default would stand otherwise', () => {
+  it('keep the fault and cause that they are given, where a default would stand otherwise', () => {
     const cause = new Error('below');
-    const error = new CryptoError('x', { code: 'USMP_TAG', fault: 'network', cause });
-    assert.deepEqual([error.code, error.fault, error.cause], ['USMP_TAG', 'network', cause]);
+    const error = new CryptoError('x', { fault: 'local', cause });
+    assert.deepEqual([error.code, error.fault, error.cause], ['USMP_CRYPTO', 'local', cause]);
+  });
+
+  it('have the fault of their code, where none is given', () => {
+    for (const [code, row] of Object.entries(ERROR_CODES)) {
+      const error = errorOf(code);
+      assert.deepEqual([error.name, error.code, error.fault], [row.class, code, row.fault]);
+    }
   });
 
   it('have no cause at all when none is given', () => {
@@ -129,5 +141,62 @@ describe('errors', () => {
     assert.equal(error.version, 1);
     assert.match(error.message, /wire version 1 .*not supported: update/);
     assert.match(new VersionError(7).message, /wire version 7; .* version 2/);
+  });
+});
+
+describe('the table of codes', () => {
+  const root = path.resolve(__dirname, '..');
+
+  /** Each `new …Error(…)` of some code: its class, and the code and the fault that it is given, as they are written. */
+  function thrown(text: string): { name: string; code: string | undefined; fault: string | undefined }[] {
+    const found: { name: string; code: string | undefined; fault: string | undefined }[] = [];
+    const visit = (node: ts.Node): void => {
+      ts.forEachChild(node, visit);
+      if (!ts.isNewExpression(node) || !/^\w+Error$/.test(node.expression.getText())) return;
+      const details = node.arguments?.find(ts.isObjectLiteralExpression)?.properties ?? [];
+      const given = (key: string): string | undefined => {
+        const property = [...details]
+          .filter(ts.isPropertyAssignment)
+          .find((each) => each.name.getText() === key);
+        return property && ts.isStringLiteral(property.initializer) ? property.initializer.text : undefined;
+      };
+      found.push({ name: node.expression.getText(), code: given('code'), fault: given('fault') });
+    };
+    visit(ts.createSourceFile('x.ts', text, ts.ScriptTarget.Latest, true));
+    return found;
+  }
+  const sources = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && file !== 'error-codes.ts')
+    .map((file) => readFileSync(path.join(root, 'src', file), 'utf8'));
+
+  it('has each code once that is used, and no other', () => {
+    const used = new Set(sources.flatMap((text) => text.match(/(?<=')USMP_[A-Z0-9_]+(?=')/g) ?? []));
+    assert.deepEqual([...used].sort(), Object.keys(ERROR_CODES).sort());
+  });
+
+  it('agrees with the class and the fault of every error that is made with a code', () => {
+    const table: Readonly<Record<string, ErrorRow>> = ERROR_CODES;
+    const all = sources.flatMap(thrown).filter(({ code }) => code !== undefined);
+    assert.ok(all.length > 30);
+    for (const { name, code, fault } of all) {
+      const row = table[code!]!;
+      assert.ok([row.class, row.alsoClass].includes(name as ErrorClass), `${code}: ${name}`);
+      if (fault) assert.ok([row.fault, row.alsoFault].includes(fault as Fault), `${code}: ${fault}`);
+    }
+  });
+
+  it('lets no call site have the code or the fault of another class', () => {
+    const { code, fault } = { code: 'USMP_TAG', fault: 'network' } as const;
+    // @ts-expect-error: USMP_TAG is no code of a HandshakeError
+    assert.ok(new HandshakeError('x', { code }));
+    // @ts-expect-error: there is no such code
+    assert.ok(new USMPError('x', { code: 'USMP_NO_SUCH_CODE' }));
+    // @ts-expect-error: the network is not at fault for a wrong tag
+    assert.ok(new CryptoError('x', { code, fault }));
+    // @ts-expect-error: a row that does not say what a client is told
+    const row: ErrorRow = { class: 'USMPError', fault: 'local' };
+    // @ts-expect-error: a row without advice, be it null
+    const told: Told = { step: 'hello' };
+    assert.deepEqual([row.client, told.advice], [undefined, undefined]);
   });
 });

@@ -1,10 +1,12 @@
-/** What README shows is run as it stands there, but for ports, which the test chooses. */
+/** What README and the papers in docs/ say is so: what README shows is run as it stands there, but for ports, which the test chooses. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { USMPClient } from '../src/index.js';
+import * as engine from '../src/index.js';
+import { ERROR_CODES, USMPClient } from '../src/index.js';
+import type { ErrorRow } from '../src/error-codes.js';
 import { freePort } from './support/loopback.js';
 import { start, type RunningProcess } from './support/process.js';
 
@@ -90,3 +92,46 @@ describe('the programs in README', () => {
     await gateway.waitFor(/is gone: the device ended the session/);
   });
 });
+
+describe('the papers', () => {
+  const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+  const PAPERS = ['README.md', 'CONTRIBUTING.md', 'docs/api.md', 'docs/errors.md'];
+
+  it('link to files that there are', () => {
+    const broken = PAPERS.flatMap((paper) =>
+      [
+        ...read(paper)
+          .replace(/^```[^]*?^```$/gm, '')
+          .matchAll(/\]\((?!https?:|#)([^)]+)\)/g),
+      ]
+        .map(([, link]) => path.join(path.dirname(paper), link!))
+        .filter((file) => !existsSync(path.join(root, file))),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  it('list every code of the engine with its class, its fault and who meets it', () => {
+    const listed = [
+      ...read('docs/errors.md').matchAll(/^\| `(USMP_\w+)` +\| (.*?) +\| (.*?) +\| (.*?) *\|$/gm),
+    ];
+    const rows = listed.filter(([, , classes]) => /^`\w+(Error)`/.test(classes!));
+    assert.deepEqual(
+      rows.map(([, code, classes, faults, only]) => [code, classes, faults, only]),
+      Object.entries<ErrorRow>(ERROR_CODES).map(([code, row]) => [
+        code,
+        quoted(row.class, row.alsoClass),
+        quoted(row.fault, row.alsoFault),
+        row.client === false ? 'server' : '',
+      ]),
+    );
+  });
+
+  it('name everything that the package exports', () => {
+    const text = read('docs/api.md') + read('docs/errors.md');
+    const missing = Object.keys(engine).filter((name) => !text.includes(name));
+    assert.deepEqual(missing, []);
+  });
+});
+
+const quoted = (...words: (string | undefined)[]): string =>
+  words.flatMap((word) => (word === undefined ? [] : `\`${word}\``)).join(', ');

@@ -1,5 +1,6 @@
 /** Why no connection to a gateway could be opened, in words and with a code. */
 import { hostAndPort } from '../check.js';
+import type { CodeOf } from '../error-codes.js';
 import { ConnectionClosedError, USMPTimeoutError, type USMPError } from '../errors.js';
 import { isClosedByPeer } from '../party/party.js';
 import type { Protocol } from '../transport/transport.js';
@@ -21,7 +22,7 @@ export function neverProven(cause: USMPError): USMPError {
   return new ConnectionClosedError(
     'the gateway accepted the PSK, but the session ended before its first sealed frame: it is set to another cipher ' +
       `suite, or it has no room for another session (${cause.message})`,
-    { code: 'USMP_NEVER_PROVEN', fault: 'peer', cause },
+    { code: 'USMP_NEVER_PROVEN', cause },
   );
 }
 
@@ -30,7 +31,7 @@ export function shortSessions(deviceId: string, cause: USMPError): USMPError {
   return new ConnectionClosedError(
     `sessions end after a few seconds again and again: another client may be using device id ${deviceId}, and the two ` +
       `take turns (${cause.message})`,
-    { code: 'USMP_SHORT_SESSIONS', fault: 'peer', cause, values: { deviceId } },
+    { code: 'USMP_SHORT_SESSIONS', cause, values: { deviceId } },
   );
 }
 
@@ -74,7 +75,7 @@ export function explainConnectFailure(
       return failure('USMP_CONNECT_FAILED', `the connection to ${where} failed (${error?.code ?? ''})`);
   }
 
-  function failure(code: string, message: string): USMPError {
+  function failure(code: CodeOf<'ConnectionClosedError'>, message: string): USMPError {
     return new ConnectionClosedError(message, { code, cause: error });
   }
 }

@@ -69,14 +69,14 @@ export class ClientHandshake implements Handshake {
       return new HandshakeError(
         'the gateway answered, and then sent no CHALLENGE: it may have locked this address out after failed ' +
           'attempts (wait a minute), or be full, or the network loses much',
-        { code: 'USMP_NO_CHALLENGE', fault: 'network' },
+        { code: 'USMP_NO_CHALLENGE' },
       );
     }
     return new HandshakeError(
       ending.over === 'datagram'
         ? 'no answer to HELLO: check host and port, that the gateway listens on UDP, and that no firewall is in between'
         : 'connected, but no answer to HELLO: check that the port is that of a USMP gateway',
-      { code: 'USMP_NO_ANSWER', fault: 'network' },
+      { code: 'USMP_NO_ANSWER' },
     );
   }
 
@@ -141,7 +141,7 @@ function isRefusal(ending: Ending): boolean {
 function late(): HandshakeError {
   return new HandshakeError(
     'the gateway answered HELLO, but the time for the handshake was over before it went on: it or the network is slow',
-    { code: 'USMP_TIMEOUT', fault: 'network' },
+    { code: 'USMP_TIMEOUT' },
   );
 }
 
@@ -149,7 +149,7 @@ function rejected(): HandshakeError {
   return new HandshakeError(
     "PSK rejected: the gateway turned this device's proof down. Check that the PSK (and its format) and the device " +
       'id are the ones that the gateway knows',
-    { code: 'USMP_PSK_REJECTED', fault: 'local' },
+    { code: 'USMP_PSK_REJECTED' },
   );
 }
 
@@ -157,6 +157,6 @@ function withoutSessionOk(): HandshakeError {
   return new HandshakeError(
     'the gateway did not answer HELLO_ACK in time: it or the network is slow, or, over UDP, it may have turned the ' +
       'PSK down',
-    { code: 'USMP_NO_SESSION_OK', fault: 'network' },
+    { code: 'USMP_NO_SESSION_OK' },
   );
 }

@@ -82,7 +82,6 @@ export class ServerHandshake implements Handshake {
         })
       : new HandshakeError(`the device did not send ${awaited} in time`, {
           code: 'USMP_NO_ANSWER',
-          fault: 'network',
         });
   }
 
@@ -90,7 +89,7 @@ export class ServerHandshake implements Handshake {
   lookupFailure(how: string, cause?: unknown): HandshakeError {
     const device = this.#state.at === 'psk' ? ` of device ${formatDeviceId(this.#state.deviceId)}` : '';
     const text = `the look-up of the key${device} ${how}`;
-    return new HandshakeError(text, { code: 'USMP_PSK_LOOKUP', fault: 'local', cause });
+    return new HandshakeError(text, { code: 'USMP_PSK_LOOKUP', cause });
   }
 
   wipe(): void {

@@ -10,7 +10,7 @@ export function fragment(message: Uint8Array): Uint8Array[] {
   if (message.length > MAX_MESSAGE_BYTES) {
     throw new PayloadError(
       `a message of ${message.length} bytes is too long: USMP carries at most ${MAX_MESSAGE_BYTES} bytes a message`,
-      { code: 'USMP_MESSAGE_TOO_LONG', fault: 'local' },
+      { code: 'USMP_MESSAGE_TOO_LONG' },
     );
   }
   const pieces = [message.subarray(0, MAX_FRAGMENT_BYTES)];

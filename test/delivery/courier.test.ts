@@ -4,6 +4,7 @@ import { Outbox, type Delivery } from '../../src/delivery/outbox.js';
 import { DEVICE_POLICY, GATEWAY_POLICY } from '../../src/delivery/policy.js';
 import { ConnectionClosedError, USMPError, USMPTimeoutError } from '../../src/errors.js';
 import { FakeClock } from '../support/clock.js';
+import { errorOf, testCode } from '../support/errors.js';
 
 interface Asked {
   readonly what: string;
@@ -244,7 +245,7 @@ describe('a courier', () => {
       const { clock, courier, add, heard, names } = world();
       add('one');
       await clock.advance(0);
-      for (const { reject } of heard()) reject(new USMPError('no', { code }));
+      for (const { reject } of heard()) reject(errorOf(code));
       await clock.advance(0);
       assert.ok(clock.pending > 0, code);
       courier.end();
@@ -355,7 +356,7 @@ describe('a courier that changes keys', () => {
       const [rekey] = it.heard();
       assert.equal(rekey?.what, 'REKEY');
       const again = it.courier.rekey();
-      const error = new ConnectionClosedError('no', { code: 'TEST_NO' });
+      const error = new ConnectionClosedError('no', { code: testCode('TEST_NO') });
       if (fails) rekey.reject(error);
       else rekey.resolve();
       for (const each of [rekeyed, again]) {

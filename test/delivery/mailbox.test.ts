@@ -7,6 +7,7 @@ import type { KeptMessage } from '../../src/delivery/outbox.js';
 import { DEVICE_POLICY, GATEWAY_POLICY } from '../../src/delivery/policy.js';
 import { ArgumentError, ConnectionClosedError, USMPError } from '../../src/errors.js';
 import { FakeClock, settle } from '../support/clock.js';
+import { testCode } from '../support/errors.js';
 import { seeded } from '../support/random.js';
 
 interface Asked {
@@ -292,7 +293,7 @@ describe('a mailbox that comes to its end', () => {
   it('accepts nothing once it is shut, saying why, and delivers what it has', async () => {
     const { mailbox, send, told } = world();
     send('one');
-    mailbox.shut(() => new ConnectionClosedError('over', { code: 'TEST_SHUT' }));
+    mailbox.shut(() => new ConnectionClosedError('over', { code: testCode('TEST_SHUT') }));
     mailbox.shut();
     send('two');
     assert.throws(() => mailbox.restore(kept('three')), { code: 'TEST_SHUT' });

@@ -4,6 +4,7 @@ import type { Delivery, Extras } from '../../src/delivery/message.js';
 import { Outbox, type OutboxLimits } from '../../src/delivery/outbox.js';
 import { USMPError } from '../../src/errors.js';
 import { FakeClock, settle } from '../support/clock.js';
+import { testCode } from '../support/errors.js';
 
 const LIMITS: OutboxLimits = { maxCount: 100, maxBytes: 1_000, maxAgeMs: 0 };
 
@@ -61,7 +62,7 @@ describe('an outbox', () => {
   });
 
   it('tells of none when it is given up or kept, so that what was kept elsewhere stays', async () => {
-    for (const outcome of ['kept', new USMPError('closed', { code: 'TEST_CLOSED' })] as const) {
+    for (const outcome of ['kept', new USMPError('closed', { code: testCode('TEST_CLOSED') })] as const) {
       const { clock, outbox, add, changed, told } = world({ maxAgeMs: 1_000 });
       add('one');
       add('two');

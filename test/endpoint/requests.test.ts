@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { USMPError, USMPTimeoutError } from '../../src/errors.js';
 import { Requests } from '../../src/endpoint/requests.js';
 import { FakeClock } from '../support/clock.js';
+import { testCode } from '../support/errors.js';
 
 function world() {
   const clock = new FakeClock();
@@ -14,7 +15,9 @@ function world() {
         resolve: (value) => told.push(`${ticket}: ${value}`),
         reject: (error) => told.push(`${ticket}: ${error.code}`),
       },
-      ms === undefined ? undefined : { ms, error: () => new USMPTimeoutError('late', { code: 'TEST_LATE' }) },
+      ms === undefined
+        ? undefined
+        : { ms, error: () => new USMPTimeoutError('late', { code: testCode('TEST_LATE') }) },
     );
   return { clock, requests, told, ask };
 }
@@ -25,7 +28,7 @@ describe('requests to a session', () => {
     ask(1);
     ask(2);
     requests.settle(2)?.resolve(7);
-    requests.settle(1)?.reject(new USMPError('no', { code: 'TEST_NO' }));
+    requests.settle(1)?.reject(new USMPError('no', { code: testCode('TEST_NO') }));
     assert.deepEqual(
       [requests.settle(1), requests.settle(2), requests.settle(3)],
       [undefined, undefined, undefined],
@@ -50,7 +53,7 @@ describe('requests to a session', () => {
     const { clock, requests, told, ask } = world();
     ask(1, 1_000);
     ask(2);
-    requests.rejectAll(new USMPError('over', { code: 'TEST_OVER' }));
+    requests.rejectAll(new USMPError('over', { code: testCode('TEST_OVER') }));
     requests.rejectAll(new USMPError('again'));
     assert.deepEqual(told, ['1: TEST_OVER', '2: TEST_OVER']);
     assert.equal(clock.pending, 0);

@@ -6,6 +6,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
+import { NODE_CODES } from '../../nodes/shared/words/codes.js';
+import { ERROR_CODES } from '../../src/error-codes.js';
 import { importsOf } from '../support/imports.js';
 
 const root = path.resolve(__dirname, '../..');
@@ -123,15 +125,13 @@ function problems(): string[] {
 const connectionStates = (): string[] =>
   sorted(matches(read('src/client/redial.ts'), /\| \{ readonly at: '(\w+)' \}/g));
 
-/** The error codes that a client of the engine can come upon. */
-function clientErrorCodes(): string[] {
-  const files = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    .map((file) => file.split(path.sep).join('/'))
-    .filter((file) => file.endsWith('.ts') && !file.startsWith('server/') && file !== 'handshake/server.ts');
-  const codes = files.flatMap((file) => matches(read('src', file), /'(USMP_[A-Z0-9_]+)'/g));
-  const own = runtime().flatMap((source) => matches(source, /'(USMP_[A-Z0-9_]+)'/g));
-  return sorted([...codes, ...own]);
-}
+/** The error codes that a client of the engine, or a node, can come upon. */
+const clientErrorCodes = (): string[] =>
+  sorted(
+    Object.entries({ ...ERROR_CODES, ...NODE_CODES })
+      .filter(([, { client }]) => client !== false)
+      .map(([code]) => code),
+  );
 
 /** Troubles that last until somebody does something about them. */
 const LASTING = [
@@ -205,8 +205,18 @@ describe('catalogues', () => {
 
   it('have words for the reason of every error that a client can come upon, and no others', () => {
     const codes = clientErrorCodes();
-    assert.ok(codes.length > 30, `only ${codes.length} codes found`);
     assert.deepEqual(below('usmp.reason.'), codes);
+  });
+
+  it('have the advice that there is for an error, and every advice is for one, or for a step', () => {
+    const told = Object.values({ ...ERROR_CODES, ...NODE_CODES }).flatMap(({ client }) => client || []);
+    const advice = told.flatMap((each) => each.advice ?? []);
+    const missing = advice.filter((key) => !below('usmp.advice.').includes(key));
+    assert.deepEqual(missing, []);
+    const unused = below('usmp.advice.').filter(
+      (key) => key.startsWith('USMP_') && !sorted(advice).includes(key),
+    );
+    assert.deepEqual(unused, []);
   });
 
   it('have words for all that can be wrong with a setting', () => {
@@ -225,7 +235,7 @@ describe('catalogues', () => {
     const byRuntime = [...keysOfRuntime(), ...chosen].map((key) => `usmp.${key}`);
     const byEditor = SETS.flatMap(keysUsed).map((used) => used.slice(used.indexOf(':') + 1));
     const used = new Set([...byRuntime, ...byEditor]);
-    // Which advice goes with which error is checked with the test of a connection.
+    // Those for a step are checked with the test of a connection.
     const unused = below('usmp.').filter((key) => !key.startsWith('advice.') && !used.has(`usmp.${key}`));
     assert.deepEqual(unused, []);
   });

@@ -15,7 +15,7 @@ describe('the files of the package', () => {
   /** The package as it would be published, in a folder where files can be taken away. */
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'usmp-files-'));
-    for (const entry of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist', 'examples'])
+    for (const entry of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist', 'docs', 'examples'])
       await cp(path.join(root, entry), path.join(folder, entry), { recursive: true });
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -48,6 +48,8 @@ describe('the files of the package', () => {
       'dist/nodes/usmp-client.js',
       'dist/src/index.d.ts',
       'dist/src/index.js',
+      'docs/api.md',
+      'docs/errors.md',
     ];
     for (const file of missing) await rm(path.join(folder, file));
     const settings = path.join(folder, 'package.json');

@@ -9,6 +9,7 @@ import { Channel, type ChannelHooks, type ChannelOptions } from '../../src/endpo
 import { Party } from '../../src/party/party.js';
 import type { Protocol } from '../../src/transport/transport.js';
 import { FakeClock, settle } from './clock.js';
+import { testCode } from './errors.js';
 import { kindOf, newLink } from './links.js';
 import { DEVICE_ID, PSK } from './wire-tap.js';
 
@@ -83,8 +84,8 @@ export interface LineOptions {
   readonly clock?: FakeClock;
 }
 
-export const NO_NAME = new USMPTimeoutError('no address', { code: 'TEST_NO_NAME' });
-export const NO_ANSWER = new USMPTimeoutError('nothing opened', { code: 'TEST_NOT_OPENED' });
+export const NO_NAME = new USMPTimeoutError('no address', { code: testCode('TEST_NO_NAME') });
+export const NO_ANSWER = new USMPTimeoutError('nothing opened', { code: testCode('TEST_NOT_OPENED') });
 
 export class Line {
   readonly clock: FakeClock;
@@ -113,7 +114,7 @@ export class Line {
       clock: this.clock,
       connectTimeoutMs: 3_000,
       explain: (error, isResolving) => {
-        if (error) return new ConnectionClosedError(error.message, { code: `TEST_${error.code}` });
+        if (error) return new ConnectionClosedError(error.message, { code: testCode(`TEST_${error.code}`) });
         return isResolving ? NO_NAME : NO_ANSWER;
       },
     };

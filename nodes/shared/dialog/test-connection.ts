@@ -9,10 +9,12 @@ import {
   USMPClient,
   USMPError,
   USMPTimeoutError,
+  type ErrorStep,
   type Protocol,
 } from '../../../src/index.js';
 import { environmentOf, storedPsk } from './deployed.js';
 import { blankDeviceId } from './device-id.js';
+import { toldOf } from '../words/codes.js';
 import { adviceFor, reasonFor } from '../words/explain.js';
 import { askerOf, permissionCheck, type Handler, type Request } from './permission.js';
 import { environmentName } from './rules.js';
@@ -21,8 +23,15 @@ import type { Words } from '../words/text.js';
 import { Turnstile } from './turnstile.js';
 
 /** How far an attempt got: the settings, the host's name, the connection, HELLO, the proofs, the session. */
-export const STEPS = ['settings', 'name', 'connect', 'hello', 'psk', 'session'] as const;
-export type Step = (typeof STEPS)[number];
+export const STEPS = [
+  'settings',
+  'name',
+  'connect',
+  'hello',
+  'psk',
+  'session',
+] as const satisfies readonly Step[];
+export type Step = 'settings' | ErrorStep;
 
 /** What comes with either outcome once it was tried. */
 interface Tried {
@@ -151,21 +160,9 @@ export async function attempt(client: USMPClient, limitMs = LIMIT_MS): Promise<A
 
 // ---- what became of it ----
 
-const STEP_OF: Readonly<Record<string, Step>> = {
-  USMP_HOST_NOT_FOUND: 'name',
-  USMP_CONNECTION_REFUSED: 'connect',
-  USMP_CONNECT_FAILED: 'connect',
-  USMP_CONNECT_TIMEOUT: 'connect',
-  USMP_UNREACHABLE: 'connect',
-  USMP_AUTH: 'psk',
-  USMP_GATEWAY_PROOF: 'psk',
-  USMP_NO_SESSION_OK: 'psk',
-  USMP_PSK_REJECTED: 'psk',
-};
-
 /** The step at which an error ended the attempt; once there was a session, every error is the session's. */
 export function stepOf(error: USMPError, inSession: boolean): Step {
-  return inSession ? 'session' : (STEP_OF[error.code] ?? 'hello');
+  return inSession ? 'session' : (toldOf(error.code)?.step ?? 'hello');
 }
 
 export function failureOf(error: USMPError, inSession: boolean, protocol: Protocol): Failure {

@@ -1,7 +1,8 @@
 /** Which news of the session flows hear, and when. */
 import assert from 'node:assert/strict';
 import { Outages, queueFull, type SessionEvent } from '../../../nodes/shared/words/events.js';
-import { ConnectionClosedError, USMPError, type ConnectionState } from '../../../src/index.js';
+import { USMPError, type ConnectionState } from '../../../src/index.js';
+import { errorOf } from '../../support/errors.js';
 import { textsOf } from '../../support/texts.js';
 
 const english = textsOf('en-US');
@@ -15,13 +16,13 @@ const [connecting, closing, idle]: ConnectionState[] = [
 ];
 const waiting = (code: string, retryInMs = 2_400): ConnectionState => ({
   at: 'waiting',
-  reason: new ConnectionClosedError(code, { code }),
+  reason: errorOf(code, code),
   retryInMs,
 });
 const [lost, refused] = [waiting('USMP_LOST'), waiting('USMP_CONNECTION_REFUSED', 59_600)];
 const rejected: ConnectionState = {
   at: 'waiting',
-  reason: new USMPError('', { code: 'USMP_PSK_REJECTED' }),
+  reason: errorOf('USMP_PSK_REJECTED'),
   retryInMs: 60_000,
 };
 
