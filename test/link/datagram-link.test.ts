@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DatagramLink } from '../../src/link/datagram-link.js';
+import { DatagramLink, REPEATS } from '../../src/link/datagram-link.js';
 import type { Outgoing } from '../../src/link/link.js';
 import { sameBytes } from '../../src/wire/bytes.js';
 import { FrameType } from '../../src/wire/constants.js';
@@ -276,5 +276,19 @@ describe('DatagramLink', () => {
     assert.equal(link.next(0), undefined);
     assert.equal(arrive(link, hello), 'frame');
     assert.equal(link.isFaultFatal, false);
+  });
+
+  it('repeats sooner as a server, but not what belongs to the handshake (protocol §4.2, §7.3, §7.6)', () => {
+    const first = (role: 'client' | 'server', type: FrameType): number | undefined => {
+      const link = new DatagramLink(REPEATS[role]);
+      send(link, outgoing({ type }), 0);
+      return link.deadline;
+    };
+    assert.deepEqual([first('client', FrameType.HELLO), first('client', FrameType.DATA)], [500, 500]);
+    assert.deepEqual([first('server', FrameType.CHALLENGE), first('server', FrameType.DATA)], [1000, 200]);
+  });
+
+  it('holds nothing more behind a datagram, so nobody has to come back for it', () => {
+    assert.equal(linkAt().holdsMore, false);
   });
 });
