@@ -214,7 +214,9 @@ export class Channel {
         this.#flush(); // what a message sets off takes its time, too
         return mayGoOn();
       };
+      const heard = party.framesHeard;
       goesOn = bytes ? party.receive(bytes, now, between) : party.proceed(now, between);
+      if (bytes && party.isDatagram) this.#transport.took?.(bytes, party.framesHeard > heard);
     });
     return goesOn;
   }

@@ -33,6 +33,7 @@ export class Running {
   readonly #options: RunningOptions;
   readonly #liveness: Liveness;
   #proven = false;
+  #heard = 0;
 
   constructor(options: RunningOptions, now: number) {
     this.#options = options;
@@ -43,6 +44,11 @@ export class Running {
 
   get deadline(): number {
     return Math.min(this.#liveness.deadline, this.sender.deadline);
+  }
+
+  /** Frames of the other side that authenticated and were no repeats. */
+  get heard(): number {
+    return this.#heard;
   }
 
   /** Whether what the other side sends is taken; while it is not, its silence means nothing. */
@@ -58,7 +64,10 @@ export class Running {
     const { content, utackMacs } = this.session.open(frame);
     if (link) for (const mac of utackMacs()) this.#options.acknowledge(frame, mac);
     // A repeat may have been recorded and played back: it is no sign of life.
-    if (content.kind !== 'repeat') this.#liveness.received(now);
+    if (content.kind !== 'repeat') {
+      this.#heard += 1;
+      this.#liveness.received(now);
+    }
     if (!this.#proven) {
       this.#proven = true;
       report({ type: 'proven' });

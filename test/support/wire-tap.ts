@@ -11,7 +11,7 @@ import type { HandshakeStep } from '../../src/handshake/handshake.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { Party, type PartyEvent, type PartyTimes } from '../../src/party/party.js';
 import type { Protocol } from '../../src/transport/transport.js';
-import { answerPlainHello } from '../../src/server/udp-listener.js';
+import { answerPlainHello } from '../../src/server/doorman.js';
 import { FrameType } from '../../src/wire/constants.js';
 import type { Frame } from '../../src/wire/frame.js';
 import { decodeHello } from '../../src/wire/payloads.js';
