@@ -7,6 +7,8 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { USMPClient, USMPServer, type Protocol } from '../src/index.js';
+import { createCookies } from '../src/handshake/cookie.js';
+import { Doorman } from '../src/server/doorman.js';
 import { FrameType } from '../src/wire/constants.js';
 import { encodeFrame } from '../src/wire/frame.js';
 import { randomBytes } from 'node:crypto';
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '9500' },
     role: { type: 'string', default: 'all' },
     port: { type: 'string', default: '0' },
+    /** Where the flood comes from; 127.0.0.1 is the devices' own address. */
+    from: { type: 'string', default: '127.0.0.2' },
   },
 });
 const HOST = '127.0.0.1';
@@ -32,9 +36,24 @@ const at = (times: number[], share: number): string => {
 };
 
 const start = (role: string, port = 0) =>
-  fork(__filename, ['--role', role, '--port', String(port), '--rate', values.rate], {
-    execArgv: ['--import', 'tsx'],
-  });
+  fork(
+    __filename,
+    [
+      '--role',
+      role,
+      '--port',
+      String(port),
+      '--rate',
+      values.rate,
+      '--from',
+      values.from,
+      '--devices',
+      values.devices,
+    ],
+    {
+      execArgv: ['--import', 'tsx'],
+    },
+  );
 
 async function serve(): Promise<void> {
   const server = new USMPServer({
@@ -47,7 +66,7 @@ async function serve(): Promise<void> {
 }
 
 function flood(): void {
-  const socket = createSocket('udp4');
+  const socket = createSocket('udp4').bind(0, values.from);
   const each = Number(values.rate) / 100;
   const from = performance.now();
   let sent = 0;
@@ -61,6 +80,25 @@ function flood(): void {
 
 const client = (port: number, protocol: Protocol): USMPClient =>
   new USMPClient({ ...{ host: HOST, port, psk: PSK, protocol }, handshakeTimeout: 15 });
+
+/** A million sealed frames of sessions that do not exist, at a door with a thousand that do. */
+function forged(): void {
+  const cookies = createCookies((count) => randomBytes(count));
+  const doorman = new Doorman<object>({ cookies, maxHelloRetriesPerSecond: 2_000 });
+  for (let n = 0; n < 1_000; n++) {
+    const session = {};
+    doorman.began(session, { address: HOST, port: n }, randomBytes(66));
+    doorman.established(session, randomBytes(16));
+  }
+  const frames = Array.from({ length: 1_000 }, () =>
+    encodeFrame({ type: FrameType.DATA, seq: 0, payload: randomBytes(60) }),
+  );
+  const from = performance.now();
+  for (let n = 0; n < 1_000_000; n++)
+    doorman.decide(frames[n % 1_000] ?? randomBytes(1), { address: HOST, port: 1 }, 0);
+  const ms = performance.now() - from;
+  console.log(`1,000,000 forged frames: ${(ms / 1_000).toFixed(2)} µs each at the door`);
+}
 
 /** All at once, each trying again at once when it is refused, for 15 s. */
 async function storm(port: number, protocol: Protocol): Promise<void> {
@@ -110,7 +148,17 @@ async function echoes(clients: USMPClient[], ms: number): Promise<string> {
 async function all(): Promise<void> {
   const server = start('server');
   const [port] = (await once(server, 'message')) as [number];
-  for (const protocol of PROTOCOLS) await storm(port, protocol);
+  forged();
+  for (const protocol of PROTOCOLS) {
+    const beside = Array.from({ length: 20 }, () => client(port, protocol));
+    for (const device of beside) await device.connect();
+    console.log(`${protocol}, 20 sessions: ${await echoes(beside, 3_000)}`);
+    // In a process of its own, so that it is the server whose time is measured.
+    const storming = start(`storm-${protocol}`, port);
+    const [echoed] = await Promise.all([echoes(beside, 5_000), once(storming, 'exit')]);
+    console.log(`${protocol}, the 20 sessions in the first 5 s of that: ${echoed}`);
+    await Promise.all(beside.map((device) => device.disconnect()));
+  }
   for (const protocol of PROTOCOLS) {
     const clients = Array.from({ length: ECHOING }, () => client(port, protocol));
     for (const device of clients) await device.connect();
@@ -133,4 +181,6 @@ async function all(): Promise<void> {
 
 if (values.role === 'server') void serve();
 else if (values.role === 'flood') flood();
+else if (values.role === 'storm-tcp') void storm(Number(values.port), 'tcp').then(() => process.exit());
+else if (values.role === 'storm-udp') void storm(Number(values.port), 'udp').then(() => process.exit());
 else void all();

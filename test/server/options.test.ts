@@ -41,7 +41,7 @@ describe('the options of a server', () => {
       maxHandshakes: 2_048,
       maxHandshakesPerAddress: 1_024,
       tryIntervalMs: 3_500,
-      maxHelloRetriesPerSecond: 2_000,
+      maxHelloRetriesPerSecond: 5_000,
     });
   });
 
