@@ -20,6 +20,6 @@ export type { EndpointEvents } from './endpoint/endpoint.js';
 export { PROTOCOLS, type Protocol } from './transport/transport.js';
 export { USMPServer, type ServerEvents } from './server/usmp-server.js';
 export type { ServerSession } from './server/server-session.js';
-export type { PskLookup, PskSource, ServerOptions } from './server/options.js';
+export type { PskLookup, PskSource, ServerOptions, ServerProtocol } from './server/options.js';
 export { MAX_MESSAGE_BYTES } from './wire/constants.js';
 export { formatDeviceId, toDeviceId } from './wire/device-id.js';

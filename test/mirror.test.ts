@@ -32,6 +32,12 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   'src/error-codes.ts': { by: 'test/errors.test.ts', why: 'the table of the error classes' },
   'src/handshake/handshake.ts': { by: 'test/handshake/joined.test.ts', why: 'what both sides share' },
   'src/link/link.ts': { by: 'test/link/stream-link.test.ts', why: 'the interface of both links' },
+  'src/server/allowance.ts': {
+    by: 'test/server/doorman.test.ts',
+    why: 'what the doorman may answer at once',
+  },
+  'src/server/entrance.ts': { by: 'test/server/crowds.test.ts', why: 'needs a server and its devices' },
+  'src/server/listen.ts': { by: 'test/server/crowds.test.ts', why: 'needs sockets and a server' },
   'src/server/listener.ts': {
     by: 'test/server/usmp-server.test.ts',
     why: 'ports that cannot be listened on',

@@ -115,6 +115,7 @@ export class Channel {
     this.#intake = new Intake({
       turn: this.#turn,
       isDatagram: options.party.isDatagram,
+      isSession: () => !partyIsOpening(options.party),
       work: (bytes, mayGoOn) => this.#workOff(bytes, mayGoOn),
       onListening: (listening) => this.#run((party, now) => party.setReceiving(listening, now)),
       onReading: (reading) => (reading ? this.#transport.resume() : this.#transport.pause()),
@@ -214,7 +215,9 @@ export class Channel {
         this.#flush(); // what a message sets off takes its time, too
         return mayGoOn();
       };
+      const heard = party.framesHeard;
       goesOn = bytes ? party.receive(bytes, now, between) : party.proceed(now, between);
+      if (bytes && party.isDatagram) this.#transport.took?.(bytes, party.framesHeard > heard);
     });
     return goesOn;
   }

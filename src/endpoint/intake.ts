@@ -9,6 +9,8 @@ export interface IntakeOptions {
   readonly turn: Turn;
   /** Datagrams are put in whatever the room, as they also carry acknowledgements; too many of them get lost. */
   readonly isDatagram: boolean;
+  /** Whether it is a session by now, which a crowd of handshakes is not to hold up; it is by default. */
+  readonly isSession?: () => boolean;
   /** Works off these bytes, or what is left of those before. @returns false when `mayGoOn` had said so. */
   readonly work: (bytes: Uint8Array | undefined, mayGoOn: () => boolean) => boolean;
   /** Whether messages are taken. */
@@ -112,7 +114,8 @@ export class Intake {
 
   #later(): void {
     this.#state = 'later';
-    this.#cancel = this.#options.turn.later(() => this.#work());
+    const { turn, isSession = () => true } = this.#options;
+    this.#cancel = turn.later(() => this.#work(), isSession());
     this.#look();
   }
 

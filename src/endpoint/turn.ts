@@ -13,7 +13,10 @@ type Job = () => void;
 
 export class Turn {
   readonly #clock: Clock;
-  readonly #waiting = new Set<Job>();
+  /** Work for sessions that there are, and for those that there may be: while both wait, they take turns. */
+  readonly #sessions = new Set<Job>();
+  readonly #others = new Set<Job>();
+  #wasSession = false;
   /** Calls of `#pump` that are due. */
   #pumps = 0;
   #began: number | undefined;
@@ -32,22 +35,30 @@ export class Turn {
     return now - this.#began >= BUDGET_MS;
   }
 
-  /** Does this in a turn that has time for it. */
-  later(job: Job): CancelTimer {
+  /**
+   * Does this in a turn that has time for it.
+   * @param isSession for a session that is established: a crowd of handshakes holds it up by no more than its share.
+   */
+  later(job: Job, isSession = true): CancelTimer {
     const own = (): void => job(); // the same job may wait twice
-    this.#waiting.add(own);
+    const waiting = isSession ? this.#sessions : this.#others;
+    waiting.add(own);
     this.#plan();
-    return () => void this.#waiting.delete(own);
+    return () => void waiting.delete(own);
   }
 
   /** Resolves at once while there is time left and nobody waits, and otherwise in a turn that has some; in order. */
   async room(): Promise<void> {
-    if (this.isSpent || this.#waiting.size > 0) await new Promise<void>((resolve) => this.later(resolve));
+    if (this.isSpent || this.#size > 0) await new Promise<void>((resolve) => this.later(resolve));
+  }
+
+  get #size(): number {
+    return this.#sessions.size + this.#others.size;
   }
 
   /** One call for each that waits, so that what a job sets off is done before the next one is looked at. */
   #plan(): void {
-    while (this.#pumps < Math.min(this.#waiting.size, MAX_AT_ONCE)) {
+    while (this.#pumps < Math.min(this.#size, MAX_AT_ONCE)) {
       this.#pumps += 1;
       this.#clock.afterArrivals(() => this.#pump());
     }
@@ -55,9 +66,12 @@ export class Turn {
 
   #pump(): void {
     this.#pumps -= 1;
-    const [job] = this.#waiting;
+    const isSession = this.#others.size === 0 || (this.#sessions.size > 0 && !this.#wasSession);
+    const waiting = isSession ? this.#sessions : this.#others;
+    const [job] = waiting;
     if (job && !this.isSpent) {
-      this.#waiting.delete(job);
+      this.#wasSession = isSession;
+      waiting.delete(job);
       job();
     }
     if (this.#pumps === 0) this.#plan();

@@ -27,12 +27,23 @@ type State =
   | ({ readonly at: 'helloAck'; readonly psk: Secret; readonly isKnown: boolean } & Agreed)
   | { readonly at: 'over' };
 
+export interface ServerHandshakeOptions {
+  readonly random: Random;
+  /** The device has proven itself, and is told so after this. @throws USMPError when it is not to come in. */
+  readonly onProof?: (deviceId: Uint8Array) => void;
+  readonly onWrongProof?: (deviceId: Uint8Array) => void;
+  /** Whether a session may get this id. */
+  readonly isFree?: (sessionId: Uint8Array) => boolean;
+}
+
 export class ServerHandshake implements Handshake {
   readonly role = 'server';
+  readonly #options: ServerHandshakeOptions;
   readonly #random: Random;
   #state: State = { at: 'hello' };
 
-  constructor(options: { random: Random }) {
+  constructor(options: ServerHandshakeOptions) {
+    this.#options = options;
     this.#random = options.random;
   }
 
@@ -120,13 +131,15 @@ export class ServerHandshake implements Handshake {
     const proven = equalProofs(decodeHelloAck(frame.payload), helloAckProof(psk, proofInput, deviceId));
     if (!isKnown || !proven) {
       const id = formatDeviceId(deviceId);
+      this.#options.onWrongProof?.(deviceId);
       throw isKnown
         ? new AuthError(`device ${id} has another PSK than this server has for it`, {
             code: 'USMP_DEVICE_PROOF',
           })
         : new AuthError(`device ${id} is not known to this server`, { code: 'USMP_UNKNOWN_DEVICE' });
     }
-    const sessionId = this.#random(SESSION_ID_BYTES);
+    this.#options.onProof?.(deviceId);
+    const sessionId = this.#newSessionId();
     const payload = encodeSessionOk({ sessionId, proof: sessionOkProof(psk, proofInput, sessionId) });
     psk.wipe();
     this.#state = { at: 'over' };
@@ -134,5 +147,12 @@ export class ServerHandshake implements Handshake {
       reply: { type: FrameType.SESSION_OK, seq: 0, payload },
       established: { sessionId, deviceId, txKey: keys.serverToClient, rxKey: keys.clientToServer },
     };
+  }
+
+  #newSessionId(): Uint8Array {
+    for (;;) {
+      const sessionId = this.#random(SESSION_ID_BYTES);
+      if (this.#options.isFree?.(sessionId) ?? true) return sessionId;
+    }
   }
 }

@@ -81,6 +81,12 @@ export class Party {
     return state.at === 'established' || state.at === 'closing' ? state.running.session.sealed : 0;
   }
 
+  /** Frames of the other side that authenticated and were no repeats. */
+  get framesHeard(): number {
+    const state = this.#state;
+    return state.at === 'established' || state.at === 'closing' ? state.running.heard : 0;
+  }
+
   /** Takes out what has come up since the last call: bytes to send (a datagram each) and events, in order. */
   take(): { outbound: Uint8Array[]; events: PartyEvent[] } {
     const taken = { outbound: this.#link.take(), events: this.#events };

@@ -31,6 +31,7 @@ export class Running {
   #proven = false;
   /** A message has come since the last PING. */
   #hasMessage = false;
+  #heard = 0;
 
   constructor(options: RunningOptions, now: number) {
     this.#options = options;
@@ -41,6 +42,11 @@ export class Running {
 
   get deadline(): number {
     return Math.min(this.#liveness.deadline, this.sender.deadline);
+  }
+
+  /** Frames of the other side that authenticated and were no repeats. */
+  get heard(): number {
+    return this.#heard;
   }
 
   /** Whether what the other side sends is taken; while it is not, its silence means nothing. */
@@ -56,7 +62,10 @@ export class Running {
     const { content, utackMacs } = this.session.open(frame);
     link.acknowledge(frame, utackMacs);
     // A repeat may have been recorded and played back: it is no sign of life.
-    if (content.kind !== 'repeat') this.#liveness.received(now);
+    if (content.kind !== 'repeat') {
+      this.#heard += 1;
+      this.#liveness.received(now);
+    }
     if (!this.#proven) {
       this.#proven = true;
       report({ type: 'proven' });

@@ -1,8 +1,7 @@
-/** What a listener, TCP or UDP, tells the server about the connections that come in. */
+/** What a listener, TCP or UDP, tells the server about who comes in, and why one could not be opened. */
 import { USMPError } from '../errors.js';
 import type { Channel } from '../endpoint/channel.js';
-import type { TransportHandlers, Transport } from '../transport/transport.js';
-import type { Protocol } from '../transport/transport.js';
+import type { Protocol, Transport, TransportHandlers } from '../transport/transport.js';
 
 export interface Remote {
   readonly address: string;
@@ -12,15 +11,30 @@ export interface Remote {
 export interface Listener {
   /** The port listened on. */
   readonly port: number;
-  /** Takes nothing new; open connections stay. Resolves when the socket is released. */
-  close(): Promise<void>;
+  /**
+   * Takes nothing new; open connections stay. Resolves when the socket is released.
+   * @param after UDP: the sessions are over, which share the listener's socket.
+   */
+  close(after?: Promise<unknown>): Promise<void>;
+}
+
+/** Somebody who has opened a connection, or who sent a HELLO over UDP from where it says. */
+export interface Arrival {
+  readonly protocol: Protocol;
+  readonly remote: Remote;
+  /** Gives the transport, which is open, its handlers. */
+  readonly open: (handlers: TransportHandlers) => Transport;
+  /** UDP: who it says it is. Over TCP that comes later. */
+  readonly deviceId?: Uint8Array;
+  /** UDP: the channels of sessions at this very address and port, whose place a new session takes. */
+  readonly occupants: () => readonly Channel[];
 }
 
 export interface Incoming {
-  /** Whether this address may begin a handshake now; asked before anything is spent on it. */
-  admits(remote: Remote): boolean;
-  /** Begins a handshake over a transport that is open. */
-  begin(remote: Remote, open: (handlers: TransportHandlers) => Transport): Channel | undefined;
+  /** Begins a handshake. @returns undefined when there is no room for it. */
+  begin(arrival: Arrival): Channel | undefined;
+  /** UDP: a session is at another address now. */
+  moved(channel: Channel, remote: Remote): void;
 }
 
 export function explainListenFailure(

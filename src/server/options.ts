@@ -26,24 +26,41 @@ export type PskLookup = (deviceId: string) => Key | null | undefined | Promise<K
 /** One key for all devices, one for each device id, or a function that finds it. */
 export type PskSource = Key | ReadonlyMap<string, Key> | Readonly<Record<string, Key>> | PskLookup;
 
+export const SERVER_PROTOCOLS = [...PROTOCOLS, 'both'] as const;
+export type ServerProtocol = Protocol | 'both';
+
 export interface ServerOptions {
   psk: PskSource;
   /** Address to listen on; default `0.0.0.0`. */
   host?: string | undefined;
   /** Default 9000; 0 lets the system choose one, which `port` then tells. */
   port?: number | undefined;
-  /** Default `tcp`. */
-  protocol?: Protocol | undefined;
+  /** Default `tcp`; `both` listens on the same port of either. */
+  protocol?: ServerProtocol | undefined;
   /** Default `aes-256-gcm`. Not negotiated: the devices must be configured alike. */
   suite?: Suite | undefined;
   /** Seconds for a handshake; default 10. */
   handshakeTimeout?: number | undefined;
+  /** Seconds for a new connection to send its HELLO, and no more than `handshakeTimeout`; default 5. */
+  helloTimeout?: number | undefined;
   /** Seconds without a frame from a device after which its session ends; default 60, 0 for never. */
   sessionTimeout?: number | undefined;
   /** Sessions at once; default 100. */
   maxConnections?: number | undefined;
   /** Sessions at once from one IP address; default 5. */
   maxConnectionsPerIp?: number | undefined;
+  /** Handshakes at once, after which the oldest of the address with most of them makes way; default 2048. */
+  maxHandshakes?: number | undefined;
+  /** Handshakes at once from one IP address, after which its oldest makes way; default half of `maxHandshakes`. */
+  maxHandshakesPerAddress?: number | undefined;
+  /**
+   * Seconds between two tries for a device id for which somebody had a wrong key, in each of three lanes: the address
+   * where the device succeeded last, addresses that have not failed, and those that have; default 3.5, which makes
+   * 0.86 tries a second in all.
+   */
+  tryInterval?: number | undefined;
+  /** UDP: HELLOs without a cookie that are answered in a second, of which one address gets half at most; default 5000. */
+  maxHelloRetriesPerSecond?: number | undefined;
 }
 
 export interface ServerEnvironment {
@@ -56,27 +73,51 @@ export const systemServerEnvironment: ServerEnvironment = { clock: systemClock, 
 export interface CheckedServerOptions {
   readonly host: string;
   readonly port: number;
-  readonly protocol: Protocol;
+  readonly protocol: ServerProtocol;
   readonly suite: Suite;
   readonly handshakeMs: number;
+  readonly helloMs: number;
   readonly sessionTimeoutMs: number;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
+  readonly maxHandshakes: number;
+  readonly maxHandshakesPerAddress: number;
+  readonly tryIntervalMs: number;
+  readonly maxHelloRetriesPerSecond: number;
   /** A fresh copy of the key, which the caller wipes. */
   readonly findPsk: (deviceId: Uint8Array) => Promise<Secret | undefined>;
 }
 
 const MAX_SESSIONS = 100_000;
+/** A full TCP backlog's worth of devices after a power cut, four times over; some 20 KB each. */
+const DEFAULT_HANDSHAKES = 2_048;
+/** A device sends HELLO at once; the reference gives each step so long (protocol §2.6). */
+const DEFAULT_HELLO_SECONDS = 5;
+/** Three lanes together stay below one try a second. */
+const DEFAULT_TRY_SECONDS = 3.5;
+const MAX_TRY_SECONDS = 60;
+/** A third of a core's time at most; a thousand devices at once are answered in 0.4 s. */
+const DEFAULT_HELLO_RETRIES = 5_000;
+const MAX_HELLO_RETRIES = 1_000_000;
 
 /** @throws ArgumentError naming the field. */
 export function checkServerOptions(given: ServerOptions): CheckedServerOptions {
   const options = checkOptions('options', given);
+  const handshakeMs = checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10, { min: 0.1 });
+  const helloMs = checkSeconds('helloTimeout', options.helloTimeout ?? DEFAULT_HELLO_SECONDS, { min: 0.1 });
+  const maxHandshakes = checkInteger(
+    'maxHandshakes',
+    options.maxHandshakes ?? DEFAULT_HANDSHAKES,
+    1,
+    MAX_SESSIONS,
+  );
   return {
     host: checkHost('host', options.host ?? '0.0.0.0'),
     port: checkPort('port', options.port ?? 9000, 0),
-    protocol: checkChoice('protocol', options.protocol ?? 'tcp', PROTOCOLS),
+    protocol: checkChoice('protocol', options.protocol ?? 'tcp', SERVER_PROTOCOLS),
     suite: checkChoice('suite', options.suite ?? DEFAULT_SUITE, SUITES),
-    handshakeMs: checkSeconds('handshakeTimeout', options.handshakeTimeout ?? 10, { min: 0.1 }),
+    handshakeMs,
+    helloMs: Math.min(helloMs, handshakeMs),
     sessionTimeoutMs: checkSeconds('sessionTimeout', options.sessionTimeout ?? 60),
     maxSessions: checkInteger('maxConnections', options.maxConnections ?? 100, 1, MAX_SESSIONS),
     maxSessionsPerAddress: checkInteger(
@@ -84,6 +125,22 @@ export function checkServerOptions(given: ServerOptions): CheckedServerOptions {
       options.maxConnectionsPerIp ?? 5,
       1,
       MAX_SESSIONS,
+    ),
+    maxHandshakes,
+    maxHandshakesPerAddress: checkInteger(
+      'maxHandshakesPerAddress',
+      options.maxHandshakesPerAddress ?? Math.ceil(maxHandshakes / 2),
+      1,
+      MAX_SESSIONS,
+    ),
+    tryIntervalMs: checkSeconds('tryInterval', options.tryInterval ?? DEFAULT_TRY_SECONDS, {
+      max: MAX_TRY_SECONDS,
+    }),
+    maxHelloRetriesPerSecond: checkInteger(
+      'maxHelloRetriesPerSecond',
+      options.maxHelloRetriesPerSecond ?? DEFAULT_HELLO_RETRIES,
+      1,
+      MAX_HELLO_RETRIES,
     ),
     findPsk: pskFinder(options.psk),
   };

@@ -4,6 +4,7 @@ import type { USMPError } from '../errors.js';
 import type { Channel } from '../endpoint/channel.js';
 import { CLOSE_MS, Endpoint } from '../endpoint/endpoint.js';
 import type { Protocol } from '../transport/transport.js';
+import type { Remote } from './listener.js';
 
 export interface SessionFacts {
   /** As `aa:bb:cc:dd:ee:ff`. */
@@ -11,6 +12,7 @@ export interface SessionFacts {
   /** 32 hex digits. */
   readonly sessionId: string;
   readonly protocol: Protocol;
+  /** Where the device is. Over UDP that may change, without a new session. */
   readonly remoteAddress: string;
   readonly remotePort: number;
 }
@@ -19,9 +21,8 @@ export class ServerSession extends Endpoint implements SessionFacts {
   readonly deviceId: string;
   readonly sessionId: string;
   readonly protocol: Protocol;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
   readonly #channel: Channel;
+  #remote: Remote;
 
   /** Takes over an established channel; messages that came before wait in its inbox. */
   constructor(channel: Channel, facts: SessionFacts) {
@@ -30,10 +31,22 @@ export class ServerSession extends Endpoint implements SessionFacts {
     this.deviceId = facts.deviceId;
     this.sessionId = facts.sessionId;
     this.protocol = facts.protocol;
-    this.remoteAddress = facts.remoteAddress;
-    this.remotePort = facts.remotePort;
+    this.#remote = { address: facts.remoteAddress, port: facts.remotePort };
     channel.hooks = this.channelHooks();
     void channel.closed.then((reason) => this.emit('close', reason));
+  }
+
+  get remoteAddress(): string {
+    return this.#remote.address;
+  }
+
+  get remotePort(): number {
+    return this.#remote.port;
+  }
+
+  /** @internal The device is at another address now. */
+  moved(remote: Remote): void {
+    this.#remote = remote;
   }
 
   get connected(): boolean {

@@ -1,53 +1,40 @@
-/**
- * Takes in devices over UDP: one socket for all, told apart by address and port. A HELLO without a valid cookie is
- * answered without keeping any state (protocol §2.5, §7.1, §7.2).
- */
+/** The UDP port that all devices share: moves datagrams between the socket, the doorman and the channels. */
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../clock.js';
-import type { Cookies } from '../handshake/cookie.js';
-import type { TransportHandlers } from '../transport/transport.js';
 import type { Channel } from '../endpoint/channel.js';
-import { sameBytes } from '../wire/bytes.js';
-import { COOKIE_HELLO_SEQ, FrameType } from '../wire/constants.js';
-import { decodeFrame, encodeFrame, type Frame } from '../wire/frame.js';
-import { decodeHello } from '../wire/payloads.js';
-import { decodeUtack, encodeUtack } from '../wire/utack.js';
+import type { Transport, TransportHandlers } from '../transport/transport.js';
+import { fromHex } from '../wire/bytes.js';
+import { Doorman, type DoormanOptions } from './doorman.js';
 import type { Incoming, Listener, Remote } from './listener.js';
 
+/** A handshake or a session. */
 interface Conversation {
-  readonly channel: Channel;
-  /** The HELLO that began it, by which its repeats are known. */
-  readonly hello: Uint8Array;
-}
-
-/** All that goes on with one address and port: a client that restarts may begin anew beside its old session. */
-interface Party {
-  session?: Conversation;
-  beginning?: Conversation;
+  /** Undefined only while it is being made. */
+  channel: Channel | undefined;
+  /** Where the device is. */
+  remote: Remote;
+  /** Where the datagram came from that is being dealt with. */
+  answerTo: Remote;
 }
 
 export interface UdpListener extends Listener {
   /** Addresses with which something goes on; the others are forgotten. */
-  readonly parties: number;
+  readonly addresses: number;
 }
 
-/** The plain answer to a HELLO without cookie: UTACK and HELLO_RETRY together, for every repeat again. */
-export function answerPlainHello(hello: Frame, cookie: Uint8Array): Uint8Array[] {
-  return [
-    encodeUtack({ type: hello.type, seq: hello.seq }),
-    encodeFrame({ type: FrameType.HELLO_RETRY, seq: 0, payload: cookie }),
-  ];
-}
+const UTACK_MARK = 0xac;
 
 export async function listenUdp(
   host: string,
   port: number,
   incoming: Incoming,
-  { clock, cookies }: { clock: Clock; cookies: Cookies },
+  options: { readonly clock: Clock } & DoormanOptions,
 ): Promise<UdpListener> {
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
-  const parties = new Map<string, Party>();
+  const doorman = new Doorman<Conversation>(options);
+  /** Where datagrams came from that are not from where their session is known to be. */
+  const strays = new WeakMap<Uint8Array, Remote>();
   let open = true;
 
   const send = (bytes: Uint8Array, remote: Remote): void => {
@@ -55,82 +42,69 @@ export async function listenUdp(
     if (open) socket.send(bytes, remote.port, remote.address, () => undefined);
   };
 
-  const begin = (key: string, party: Party, remote: Remote, datagram: Uint8Array): void => {
-    if (!incoming.admits(remote)) return;
-    const channel = incoming.begin(remote, (handlers: TransportHandlers) => ({
-      write(bytes) {
-        send(bytes, remote);
-        return true;
-      },
-      pause: () => undefined,
-      resume: () => undefined,
-      close: () => queueMicrotask(() => handlers.closed()),
-    }));
+  const transport = (conversation: Conversation, handlers: TransportHandlers): Transport => ({
+    write(bytes) {
+      // The acknowledgement of a frame goes where the frame came from, all else to where the device is.
+      send(bytes, bytes[0] === UTACK_MARK ? conversation.answerTo : conversation.remote);
+      return true;
+    },
+    took(datagram, isNew) {
+      const from = strays.get(datagram);
+      conversation.answerTo = from ?? conversation.remote;
+      if (!from || !isNew || !conversation.channel) return;
+      conversation.remote = from;
+      doorman.moved(conversation, from);
+      incoming.moved(conversation.channel, from);
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+    close: () => queueMicrotask(() => handlers.closed()),
+  });
+
+  const begin = (remote: Remote, deviceId: Uint8Array, datagram: Uint8Array): void => {
+    const conversation: Conversation = { channel: undefined, remote, answerTo: remote };
+    const channel = incoming.begin({
+      protocol: 'udp',
+      remote,
+      deviceId,
+      open: (handlers) => transport(conversation, handlers),
+      occupants: () =>
+        doorman.sessionsAt(remote).flatMap((occupant) => (occupant.channel ? [occupant.channel] : [])),
+    });
     if (!channel) return;
-    const conversation = { channel, hello: Uint8Array.from(datagram) };
-    parties.set(key, party);
-    const replaced = party.beginning;
-    party.beginning = conversation;
-    void channel.established.then(
-      () => {
-        if (party.beginning === conversation) delete party.beginning;
-        party.session = conversation;
-      },
+    conversation.channel = channel;
+    const replaced = doorman.began(conversation, remote, datagram);
+    channel.established.then(
+      ({ sessionId }) => doorman.established(conversation, fromHex(sessionId)),
       () => undefined,
     );
-    void channel.closed.then(() => {
-      if (party.beginning === conversation) delete party.beginning;
-      if (party.session === conversation) delete party.session;
-      if (!party.beginning && !party.session && parties.get(key) === party) parties.delete(key);
-    });
-    void replaced?.channel.close(0);
+    void channel.closed.then(() => doorman.ended(conversation));
+    void replaced?.channel?.close(0);
     channel.receive(datagram);
   };
 
-  const hello = (key: string, remote: Remote, frame: Frame, datagram: Uint8Array): void => {
-    const { cookie } = decodeHello(frame.payload);
-    const now = clock.now();
-    if (!cookie) {
-      for (const bytes of answerPlainHello(frame, cookies.issue(remote.address, remote.port, now)))
-        send(bytes, remote);
-      return;
-    }
-    if (frame.seq !== COOKIE_HELLO_SEQ || !cookies.accepts(cookie, remote.address, remote.port, now)) return;
-    const party = parties.get(key) ?? {};
-    const repeated = [party.beginning, party.session].find(
-      (known) => known && sameBytes(known.hello, datagram),
-    );
-    if (repeated) repeated.channel.receive(datagram);
-    else begin(key, party, remote, datagram);
+  const deliver = (conversation: Conversation, datagram: Uint8Array, from: Remote): void => {
+    const { address, port } = conversation.remote;
+    if (from.port !== port || from.address !== address) strays.set(datagram, from);
+    conversation.channel?.receive(datagram);
   };
 
-  const receive = (datagram: Uint8Array, remote: Remote): void => {
-    const key = `${remote.address}|${remote.port}`;
-    const party = parties.get(key);
-    if (decodeUtack(datagram)) {
-      party?.beginning?.channel.receive(datagram);
-      party?.session?.channel.receive(datagram);
-      return;
+  socket.on('message', (datagram: Buffer, { address, port: from }: RemoteInfo) => {
+    const remote = { address, port: from };
+    const decision = doorman.decide(datagram, remote, options.clock.now());
+    switch (decision.type) {
+      case 'reply':
+        for (const bytes of decision.datagrams) send(bytes, remote);
+        break;
+      case 'deliver':
+        for (const conversation of decision.to) deliver(conversation, datagram, remote);
+        break;
+      case 'begin':
+        begin(remote, decision.deviceId, datagram);
+        break;
+      case 'drop':
     }
-    let frame: Frame;
-    try {
-      frame = decodeFrame(datagram);
-      if (frame.type === FrameType.HELLO) {
-        hello(key, remote, frame, datagram);
-        return;
-      }
-    } catch {
-      return; // not a frame: dropped (protocol §4.6)
-    }
-    const { session, beginning } = party ?? {};
-    if (frame.type === FrameType.HELLO_ACK) beginning?.channel.receive(datagram);
-    // The session has repeats of its own HELLO_ACK to acknowledge.
-    if (frame.type !== FrameType.HELLO_ACK || session) (session ?? beginning)?.channel.receive(datagram);
-  };
-
-  socket.on('message', (datagram: Buffer, info: RemoteInfo) =>
-    receive(datagram, { address: info.address, port: info.port }),
-  );
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('error', (error) => {
       socket.close();
@@ -145,13 +119,13 @@ export async function listenUdp(
   });
   return {
     port: socket.address().port,
-    get parties() {
-      return parties.size;
+    get addresses() {
+      return doorman.addresses;
     },
-    close: () =>
-      new Promise((resolve) => {
-        open = false;
-        socket.close(() => resolve());
-      }),
+    async close(after) {
+      await after;
+      open = false;
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
+    },
   };
 }

@@ -2,18 +2,14 @@
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
 import { hostAndPort } from '../check.js';
-import { ConnectionClosedError, HandshakeError, USMPError } from '../errors.js';
+import { ConnectionClosedError, type USMPError } from '../errors.js';
 import { createCookies } from '../handshake/cookie.js';
-import { ServerHandshake } from '../handshake/server.js';
-import type { Transport, TransportHandlers } from '../transport/transport.js';
-import { Channel, type SessionInfo } from '../endpoint/channel.js';
+import type { Channel } from '../endpoint/channel.js';
 import { guarded } from '../endpoint/guarded.js';
-import { DatagramLink, REPEATS } from '../link/datagram-link.js';
-import { StreamLink } from '../link/stream-link.js';
-import { Party } from '../party/party.js';
 import { formatDeviceId } from '../wire/device-id.js';
-import { Admission, type Place } from './admission.js';
-import { explainListenFailure, type Listener, type Remote } from './listener.js';
+import { Entrance, type Admitted } from './entrance.js';
+import { listen } from './listen.js';
+import type { Incoming, Listener, Remote } from './listener.js';
 import {
   checkServerOptions,
   systemServerEnvironment,
@@ -22,8 +18,6 @@ import {
   type ServerOptions,
 } from './options.js';
 import { ServerSession } from './server-session.js';
-import { listenTcp } from './tcp-listener.js';
-import { listenUdp } from './udp-listener.js';
 
 export interface ServerEvents {
   /** A device opened a session. */
@@ -34,9 +28,6 @@ export interface ServerEvents {
   refused: [refusal: { readonly address: string; readonly port: number; readonly reason: USMPError }];
 }
 
-/** A device need not answer a PING: its session lives while anything comes from it. */
-const PING_TIMEOUT_MS = 10_000;
-
 type State =
   | { readonly at: 'closed' }
   | { readonly at: 'starting'; readonly started: Promise<void> }
@@ -46,9 +37,10 @@ type State =
 export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #options: CheckedServerOptions;
   readonly #environment: ServerEnvironment;
-  readonly #admission: Admission;
-  readonly #handshakes = new Set<Channel>();
-  readonly #sessions = new Map<string, { readonly session: ServerSession; readonly place: Place }>();
+  readonly #entrance: Entrance;
+  /** By device id. */
+  readonly #sessions = new Map<string, { readonly session: ServerSession; readonly channel: Channel }>();
+  readonly #byChannel = new WeakMap<Channel, ServerSession>();
   #state: State = { at: 'closed' };
 
   /** @throws ArgumentError naming the option that is not usable. Nothing is opened before `listen`. */
@@ -56,7 +48,13 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     super();
     this.#options = checkServerOptions(options);
     this.#environment = environment;
-    this.#admission = new Admission(this.#options);
+    this.#entrance = new Entrance({
+      options: this.#options,
+      environment,
+      present: (deviceId) => this.#sessions.get(deviceId)?.channel,
+      onAdmitted: (admitted) => this.#admitted(admitted),
+      onRefused: (remote, reason) => this.#refused(remote, reason),
+    });
   }
 
   /** The port listened on, which the system chose when the option was 0; undefined while closed. */
@@ -82,7 +80,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
         },
         (error: unknown) => {
           this.#state = { at: 'closed' };
-          throw explainListenFailure(this.#options, error as NodeJS.ErrnoException);
+          throw error;
         },
       );
     this.#state = { at: 'starting', started };
@@ -103,14 +101,11 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   }
 
   async #close(listener: Listener): Promise<void> {
-    const ending = [
+    const isAllOver = Promise.all([
       ...Array.from(this.#sessions.values(), ({ session }) => session.bye()),
-      ...Array.from(this.#handshakes, (channel) => channel.close(0)),
-    ];
-    // Over UDP the sessions share the listener's socket, so they go first.
-    const listenerClosed = this.#options.protocol === 'tcp' ? listener.close() : undefined;
-    await Promise.all(ending);
-    await (listenerClosed ?? listener.close());
+      this.#entrance.close(),
+    ]);
+    await Promise.all([isAllOver, listener.close(isAllOver)]);
   }
 
   [inspect.custom](): string {
@@ -120,92 +115,40 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   }
 
   #listen(): Promise<Listener> {
-    const { host, port, protocol } = this.#options;
     const { clock, random } = this.#environment;
-    const incoming = {
-      admits: (remote: Remote) => this.#admits(remote),
-      begin: (remote: Remote, open: (handlers: TransportHandlers) => Transport) => this.#begin(remote, open),
-    };
-    return protocol === 'tcp'
-      ? listenTcp(host, port, incoming)
-      : listenUdp(host, port, incoming, { clock, cookies: createCookies(random) });
-  }
-
-  #admits(remote: Remote): boolean {
-    if (this.#state.at !== 'listening') return false;
-    const refusal = this.#admission.refusal(remote.address, this.#environment.clock.now());
-    if (refusal) this.#refused(remote, new HandshakeError(refusal, { code: 'USMP_NOT_ADMITTED' }));
-    return refusal === undefined;
-  }
-
-  #begin(remote: Remote, open: (handlers: TransportHandlers) => Transport): Channel {
-    const { clock, random } = this.#environment;
-    const { protocol, suite, handshakeMs, sessionTimeoutMs } = this.#options;
-    const place = this.#admission.take(remote.address);
-    const channel: Channel = new Channel({
-      party: new Party({
-        handshake: new ServerHandshake({ random }),
-        link: protocol === 'tcp' ? new StreamLink() : new DatagramLink(REPEATS.server),
-        suite,
-        random,
-        times: { handshakeMs, sessionTimeoutMs, keepaliveMs: 0, pongTimeoutMs: 0 },
-      }),
-      clock,
-      open,
-      connectTimeoutMs: handshakeMs,
-      explain: () =>
-        new ConnectionClosedError('the connection broke before the handshake', { code: 'USMP_LOST' }),
-      pingTimeoutMs: PING_TIMEOUT_MS,
-      hooks: {
-        findPsk: (deviceId) => this.#options.findPsk(deviceId),
-        onNews: (news) => {
-          if (news.type === 'established') this.#established(channel, news.session, remote, place);
-          return false; // messages wait for whoever takes the session
-        },
+    const incoming: Incoming = {
+      begin: (arrival) => (this.#state.at === 'listening' ? this.#entrance.begin(arrival) : undefined),
+      moved: (channel, remote) => {
+        this.#entrance.moved(channel, remote);
+        this.#byChannel.get(channel)?.moved(remote);
       },
-    });
-    this.#handshakes.add(channel);
-    channel.established.catch((reason: unknown) => {
-      this.#handshakes.delete(channel);
-      place.release();
-      if (!(reason instanceof USMPError) || reason.code === 'USMP_CLOSED') return; // closed from here
-      // What went wrong on this side, a key that could not be looked up say, is no fault of the device.
-      if (reason.fault !== 'local') place.failed(clock.now());
-      this.#refused(remote, reason);
-    });
-    channel.start();
-    return channel;
+    };
+    return listen({ ...this.#options, incoming, clock, cookies: createCookies(random) });
   }
 
-  #established(channel: Channel, info: SessionInfo, remote: Remote, place: Place): void {
-    this.#handshakes.delete(channel);
+  #admitted({ channel, info, arrival, replaced }: Admitted): void {
     const deviceId = formatDeviceId(info.deviceId);
+    const { protocol, remote } = arrival;
     const session = new ServerSession(channel, {
       deviceId,
       sessionId: info.sessionId,
-      protocol: this.#options.protocol,
+      protocol,
       remoteAddress: remote.address,
       remotePort: remote.port,
     });
     // A device that lost its session comes back from another port: the new one takes the old one's place at once.
-    const old = this.#sessions.get(deviceId);
-    old?.place.release();
-    old?.session.abort(
-      new ConnectionClosedError('the device opened a new session', { code: 'USMP_REPLACED' }),
-    );
-    if (!place.established()) {
-      place.release();
-      void session.bye();
-      this.#refused(
-        remote,
-        new USMPError('too many sessions', { code: 'USMP_NOT_ADMITTED', fault: 'local' }),
-      );
-      return;
+    const own = this.#sessions.get(deviceId)?.channel;
+    for (const old of replaced) {
+      const text =
+        old === own
+          ? 'the device opened a new session'
+          : 'another device opened a session at the address and port of this one';
+      old.abort(new ConnectionClosedError(text, { code: 'USMP_REPLACED' }));
     }
-    this.#sessions.set(deviceId, { session, place });
+    this.#sessions.set(deviceId, { session, channel });
+    this.#byChannel.set(channel, session);
     session.once('close', (reason) => {
-      place.release();
-      if (this.#sessions.get(deviceId)?.session === session) this.#sessions.delete(deviceId);
+      if (this.#sessions.get(deviceId)?.channel === channel) this.#sessions.delete(deviceId);
       if (reason?.code === 'USMP_DEAD') this.emit('timeout', session);
     });
     this.emit('session', session);

@@ -17,6 +17,11 @@ export interface TransportHandlers {
 export interface Transport {
   /** @returns false when the caller should wait for `drain`. */
   write(bytes: Uint8Array): boolean;
+  /**
+   * Datagrams: this one was dealt with, and what is written next answers it.
+   * @param isNew whether it was a sealed frame that authenticated and was no repeat.
+   */
+  took?(datagram: Uint8Array, isNew: boolean): void;
   pause(): void;
   resume(): void;
   /** Sends what was written, where the path allows, and releases the socket within so many milliseconds. */

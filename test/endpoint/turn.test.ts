@@ -60,6 +60,15 @@ describe('jobs for a later turn', () => {
     assert.deepEqual(turns, ['abc', 'abcde']);
   });
 
+  it('of sessions are held up by those of handshakes no more than one by one, and the other way round', async () => {
+    const { clock, turn, done } = world();
+    for (let n = 0; n < 5; n++) turn.later(() => done.push('handshake'), false);
+    for (let n = 0; n < 2; n++) turn.later(() => done.push('session'));
+    await clock.turns();
+    const [session, handshake] = ['session', 'handshake'];
+    assert.deepEqual(done, [session, handshake, session, handshake, handshake, handshake, handshake]);
+  });
+
   it('count what they set off before the next one is looked at', async () => {
     const { clock, turn, done } = world();
     turn.later(() => void Promise.resolve().then(() => clock.work(4)));

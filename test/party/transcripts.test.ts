@@ -6,7 +6,7 @@ import { Secret } from '../../src/crypto/secret.js';
 import { ClientHandshake } from '../../src/handshake/client.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { Party, type PartyEvent } from '../../src/party/party.js';
-import { answerPlainHello } from '../../src/server/udp-listener.js';
+import { answerPlainHello } from '../../src/server/doorman.js';
 import { concat, toHex } from '../../src/wire/bytes.js';
 import { AEAD_NONCE_BYTES, FrameType, NONCE_BYTES } from '../../src/wire/constants.js';
 import { Deframer } from '../../src/wire/deframer.js';

@@ -1,172 +1,163 @@
 import assert from 'node:assert/strict';
-import { Admission } from '../../src/server/admission.js';
+import { Admission, type AdmissionLimits, type Place } from '../../src/server/admission.js';
 
-const LOCKED = 'locked out after failed handshakes';
-const BUSY = 'too many handshakes at once';
 const IP = '192.0.2.1';
+const OTHER = '192.0.2.2';
+const LIMITS = { maxHandshakes: 10, maxHandshakesPerAddress: 5, maxSessions: 100, maxSessionsPerAddress: 5 };
 
-function make(limits = { maxSessions: 100, maxSessionsPerAddress: 5 }): Admission {
-  return new Admission(limits);
+/** An admission, and who had to make way, by name. */
+function make(limits: Partial<AdmissionLimits> = {}) {
+  const admission = new Admission({ ...LIMITS, ...limits });
+  const evicted: string[] = [];
+  const enter = (address: string, name = ''): Place => admission.enter(address, () => evicted.push(name));
+  const session = (address: string, leaving: readonly Place[] = []): Place => {
+    const place = enter(address);
+    assert.equal(place.establish(leaving), true);
+    return place;
+  };
+  return { admission, evicted, enter, session };
 }
 
-/** A handshake that fails at this time, as the server reports it. */
-function fail(admission: Admission, address: string, now: number, times = 1): void {
-  for (let n = 0; n < times; n++) {
-    const place = admission.take(address);
-    place.release();
-    place.failed(now);
-  }
-}
-
-describe('Admission: the lockout (protocol §5.1)', () => {
-  it('lets an address try five times', () => {
-    const admission = make();
-    for (let n = 0; n < 4; n++) {
-      fail(admission, IP, 0);
-      assert.equal(admission.refusal(IP, 0), undefined, `after ${n + 1} failures`);
-    }
-    fail(admission, IP, 0);
-    assert.equal(admission.refusal(IP, 0), LOCKED);
+describe('Admission: room for handshakes', () => {
+  it('is there for everybody, the oldest of the address with most of them making way', () => {
+    const { admission, evicted, enter } = make({ maxHandshakes: 5 });
+    for (const [address, name] of [
+      ['a', 'a1'],
+      ['b', 'b1'],
+      ['b', 'b2'],
+      ['b', 'b3'],
+      ['c', 'c1'],
+    ] as const)
+      enter(address, name);
+    assert.deepEqual(evicted, []);
+    enter('d', 'd1');
+    assert.deepEqual(evicted, ['b1']);
+    enter('d', 'd2');
+    assert.deepEqual(evicted, ['b1', 'b2']);
+    enter('d', 'd3');
+    assert.deepEqual(evicted, ['b1', 'b2', 'd1']);
+    assert.equal(admission.handshakes, 5);
   });
 
-  it('lasts 1 s at first and doubles with each further failure, up to 60 s', () => {
-    const admission = make();
-    let now = 0;
-    fail(admission, IP, now, 4);
-    for (const seconds of [1, 2, 4, 8, 16, 32, 60, 60, 60]) {
-      fail(admission, IP, now);
-      assert.equal(admission.refusal(IP, now + seconds * 1000 - 1), LOCKED, `${seconds} s`);
-      now += seconds * 1000;
-      assert.equal(admission.refusal(IP, now), undefined, `after ${seconds} s`);
-    }
+  it('is a share for one address, whose own oldest makes way', () => {
+    const { admission, evicted, enter } = make({ maxHandshakesPerAddress: 2 });
+    enter(OTHER, 'other');
+    for (const name of ['first', 'second', 'third', 'fourth']) enter(IP, name);
+    assert.deepEqual(evicted, ['first', 'second']);
+    assert.equal(admission.handshakes, 3);
   });
 
-  it('stays at 60 s after any number of failures', () => {
-    const admission = make();
-    fail(admission, IP, 0, 2000);
-    assert.equal(admission.refusal(IP, 59_999), LOCKED);
-    assert.equal(admission.refusal(IP, 60_000), undefined);
+  it('is free again when a handshake is over or has become a session', () => {
+    const { admission, evicted, enter } = make({ maxHandshakes: 2 });
+    const [first, second] = [enter('a', 'first'), enter('b', 'second')];
+    first.release();
+    enter('c', 'third');
+    assert.equal(second.establish([]), true);
+    enter('d', 'fourth');
+    assert.deepEqual(evicted, []);
+    assert.deepEqual([admission.handshakes, admission.sessions], [2, 1]);
   });
 
-  it('concerns one address only', () => {
-    const admission = make();
-    fail(admission, IP, 0, 5);
-    assert.equal(admission.refusal('192.0.2.2', 0), undefined);
+  it('is given back once, however often that is said, and by one that made way not again', () => {
+    const { admission, evicted, enter } = make({ maxHandshakes: 2 });
+    const first = enter('a', 'first');
+    enter('b', 'second');
+    enter('c', 'third');
+    assert.deepEqual(evicted, ['first']);
+    for (let n = 0; n < 3; n++) first.release();
+    assert.equal(admission.handshakes, 2);
+    assert.equal(first.establish([]), false);
   });
 
-  it('is cleared by a success, and the count begins anew', () => {
-    const admission = make();
-    fail(admission, IP, 0, 4);
-    const place = admission.take(IP);
-    assert.equal(place.established(), true);
-    place.release();
-    fail(admission, IP, 0, 4);
-    assert.equal(admission.refusal(IP, 0), undefined);
-    fail(admission, IP, 0);
-    assert.equal(admission.refusal(IP, 0), LOCKED);
-  });
-
-  it('is forgotten after ten minutes without a failure, and not before', () => {
-    for (const { pause, locked } of [
-      { pause: 10 * 60_000 - 1, locked: LOCKED },
-      { pause: 10 * 60_000, locked: undefined },
-    ]) {
-      const admission = make();
-      fail(admission, IP, 0, 5);
-      fail(admission, IP, pause);
-      assert.equal(admission.refusal(IP, pause), locked, `after ${pause} ms`);
-    }
-  });
-
-  it('is remembered of 10,000 addresses, the one that failed longest ago being forgotten for another', () => {
-    const admission = make();
-    fail(admission, 'first', 0, 5);
-    fail(admission, 'second', 0, 5);
-    for (let n = 0; n < 9_998; n++) fail(admission, `other ${n}`, 0);
-    assert.equal(admission.refusal('first', 0), LOCKED);
-    // Failing again makes it the youngest.
-    fail(admission, 'first', 0);
-    fail(admission, 'one more', 0);
-    assert.equal(admission.refusal('first', 0), LOCKED);
-    assert.equal(admission.refusal('second', 0), undefined);
+  it('is never found by ending a session', () => {
+    const { admission, enter, session } = make({ maxHandshakes: 1 });
+    session(IP);
+    session(IP);
+    enter(IP);
+    enter(IP);
+    assert.deepEqual([admission.handshakes, admission.sessions], [1, 2]);
   });
 });
 
-describe('Admission: the limits (protocol §5.2)', () => {
-  it('lets ten handshakes run at the same time, from whatever address', () => {
-    const admission = make();
-    const places = Array.from({ length: 10 }, (_, n) => {
-      assert.equal(admission.refusal(`192.0.2.${n}`, 0), undefined);
-      return admission.take(`192.0.2.${n}`);
+describe('Admission: room for sessions', () => {
+  const limits: Record<string, { limits: Partial<AdmissionLimits>; addresses: string[] }> = {
+    'as many as allowed': {
+      limits: { maxSessions: 2, maxSessionsPerAddress: 2 },
+      addresses: ['a', 'b', 'c'],
+    },
+    'as many of one address as allowed': {
+      limits: { maxSessionsPerAddress: 2 },
+      addresses: [IP, IP, IP],
+    },
+  };
+  for (const [what, { limits: given, addresses }] of Object.entries(limits)) {
+    it(`is there for ${what}, and again when one ends`, () => {
+      const { admission, enter } = make(given);
+      const places = addresses.map((address) => enter(address));
+      const [first, , third] = places;
+      assert.deepEqual(
+        places.map((place) => {
+          const hadRoom = admission.hasRoom(place.address, []);
+          assert.equal(place.establish([]), hadRoom);
+          return hadRoom;
+        }),
+        [true, true, false],
+      );
+      first!.release();
+      assert.equal(third!.establish([]), true);
     });
-    assert.equal(admission.refusal(IP, 0), BUSY);
-    places[3]!.release();
-    assert.equal(admission.refusal(IP, 0), undefined);
+  }
+
+  it('is there for another address when one has no more', () => {
+    const { session, admission } = make({ maxSessionsPerAddress: 1 });
+    session(IP);
+    assert.deepEqual([admission.hasRoom(IP, []), admission.hasRoom(OTHER, [])], [false, true]);
   });
 
-  it('counts a handshake no longer once it is a session', () => {
-    const admission = make();
-    const places = Array.from({ length: 10 }, (_, n) => admission.take(`192.0.2.${n}`));
-    assert.equal(places[0]!.established(), true);
-    assert.equal(admission.refusal(IP, 0), undefined);
+  it('is there in the place of a session that leaves, of this address or of all', () => {
+    for (const given of [{ maxSessions: 1 }, { maxSessionsPerAddress: 1 }]) {
+      const { session, admission, enter } = make(given);
+      const old = session(IP);
+      assert.equal(admission.hasRoom(IP, []), false);
+      assert.equal(admission.hasRoom(IP, [old]), true);
+      assert.equal(enter(IP).establish([old]), true);
+    }
   });
 
-  it('has room for as many sessions as allowed, and again when one ends', () => {
-    const admission = make({ maxSessions: 2, maxSessionsPerAddress: 2 });
-    const [first, second, third] = ['a', 'b', 'c'].map((address) => admission.take(address));
-    assert.deepEqual(
-      [first, second, third].map((place) => place!.established()),
-      [true, true, false],
-    );
-    first!.release();
-    assert.equal(third!.established(), true);
+  it('is not there in the place of a session that leaves another address', () => {
+    const { session, admission, enter } = make({ maxSessionsPerAddress: 1 });
+    session(IP);
+    const old = session(OTHER);
+    assert.equal(admission.hasRoom(IP, [old]), false);
+    const place = enter(IP);
+    assert.equal(place.establish([old]), false);
+    assert.equal(admission.sessions, 2, 'the old one is still there');
   });
 
-  it('has room for as many sessions of one address as allowed, and again when one ends', () => {
-    const admission = make({ maxSessions: 100, maxSessionsPerAddress: 2 });
-    const [first, second, third, other] = [IP, IP, IP, 'elsewhere'].map((address) => admission.take(address));
-    assert.deepEqual(
-      [first, second, third, other].map((place) => place!.established()),
-      [true, true, false, true],
-    );
-    second!.release();
-    assert.equal(third!.established(), true);
-    assert.equal(admission.take(IP).established(), false);
+  it('is not there in the place of one that has left already', () => {
+    const { session, admission } = make({ maxSessions: 2 });
+    const [first] = [session('a'), session('b'), 0] as const;
+    first.release();
+    session('c');
+    assert.equal(admission.hasRoom('d', [first]), false);
   });
 
-  it('gives a place back once, however often that is said', () => {
-    const admission = make({ maxSessions: 1, maxSessionsPerAddress: 1 });
-    const first = admission.take(IP);
-    first.established();
-    for (let n = 0; n < 3; n++) first.release();
-    assert.equal(admission.take(IP).established(), true);
-    assert.equal(admission.take(IP).established(), false);
-  });
-
-  it('gives a handshake back once, too', () => {
-    const admission = make();
-    const places = Array.from({ length: 10 }, () => admission.take(IP));
-    for (let n = 0; n < 3; n++) places[0]!.release();
-    admission.take(IP);
-    assert.equal(admission.refusal(IP, 0), BUSY);
+  it('counts a session where it is now', () => {
+    const { session, admission } = make({ maxSessionsPerAddress: 1 });
+    const place = session(IP);
+    place.move(OTHER);
+    assert.deepEqual([admission.hasRoom(IP, []), admission.hasRoom(OTHER, [])], [true, false]);
+    place.release();
+    assert.equal(admission.hasRoom(OTHER, []), true);
+    place.move(IP);
+    assert.equal(admission.hasRoom(IP, []), true);
   });
 
   it('makes no second session of one place, and none of one that was given back', () => {
-    const admission = make();
-    const place = admission.take(IP);
-    assert.deepEqual([place.established(), place.established()], [true, false]);
+    const { enter } = make();
+    const place = enter(IP);
+    assert.deepEqual([place.establish([]), place.establish([])], [true, false]);
     place.release();
-    assert.equal(place.established(), false);
-  });
-
-  it('does not lock an address out for want of room', () => {
-    const admission = make({ maxSessions: 1, maxSessionsPerAddress: 1 });
-    admission.take(IP).established();
-    for (let n = 0; n < 8; n++) {
-      const place = admission.take(IP);
-      assert.equal(place.established(), false);
-      place.release();
-    }
-    assert.equal(admission.refusal(IP, 0), undefined);
+    assert.equal(place.establish([]), false);
   });
 });

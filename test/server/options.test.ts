@@ -37,6 +37,11 @@ describe('the options of a server', () => {
       sessionTimeoutMs: 60_000,
       maxSessions: 100,
       maxSessionsPerAddress: 5,
+      helloMs: 5_000,
+      maxHandshakes: 2_048,
+      maxHandshakesPerAddress: 1_024,
+      tryIntervalMs: 3_500,
+      maxHelloRetriesPerSecond: 5_000,
     });
   });
 
@@ -50,6 +55,11 @@ describe('the options of a server', () => {
       sessionTimeout: 0,
       maxConnections: 1,
       maxConnectionsPerIp: 100_000,
+      helloTimeout: 1.5,
+      maxHandshakes: 7,
+      maxHandshakesPerAddress: 3,
+      tryInterval: 0,
+      maxHelloRetriesPerSecond: 1,
     });
     assert.equal(typeof findPsk, 'function');
     assert.deepEqual(others, {
@@ -61,7 +71,21 @@ describe('the options of a server', () => {
       sessionTimeoutMs: 0,
       maxSessions: 1,
       maxSessionsPerAddress: 100_000,
+      helloMs: 1_500,
+      maxHandshakes: 7,
+      maxHandshakesPerAddress: 3,
+      tryIntervalMs: 0,
+      maxHelloRetriesPerSecond: 1,
     });
+  });
+
+  it('give one address half of the handshakes, and HELLO no more time than the handshake, by default', () => {
+    const { helloMs, maxHandshakesPerAddress } = check({ maxHandshakes: 9, handshakeTimeout: 2 });
+    assert.deepEqual([helloMs, maxHandshakesPerAddress], [2_000, 5]);
+  });
+
+  it('may ask for both protocols', () => {
+    assert.equal(check({ protocol: 'both' }).protocol, 'both');
   });
 
   const badSeconds = [-1, 86_401, NaN, Infinity, '10', {}];
@@ -87,6 +111,11 @@ describe('the options of a server', () => {
     sessionTimeout: badSeconds,
     maxConnections: badCounts,
     maxConnectionsPerIp: badCounts,
+    helloTimeout: badSeconds,
+    maxHandshakes: badCounts,
+    maxHandshakesPerAddress: badCounts,
+    tryInterval: [...badSeconds, 61],
+    maxHelloRetriesPerSecond: [0, -1, 1.5, 1_000_001, NaN, Infinity, '5', {}],
   };
   for (const [field, values] of Object.entries(bad)) {
     it(`are refused by name: ${field}`, () => {

@@ -6,6 +6,7 @@ import { createCookies } from '../../src/handshake/cookie.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { Channel } from '../../src/endpoint/channel.js';
 import { Party } from '../../src/party/party.js';
+import type { Remote } from '../../src/server/listener.js';
 import { listenUdp } from '../../src/server/udp-listener.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';
@@ -21,13 +22,17 @@ const TIMES = { handshakeMs: 10_000, keepaliveMs: 0, pongTimeoutMs: 0, sessionTi
 async function world(loopback: Loopback) {
   const clock = new FakeClock();
   const channels: Channel[] = [];
-  const hooks = { admits: true };
+  const hooks = {
+    admits: true,
+    occupants: (): readonly Channel[] => [],
+    moves: [] as { readonly channel: Channel; readonly remote: Remote }[],
+  };
   const listener = await listenUdp(
     HOST,
     0,
     {
-      admits: () => hooks.admits,
-      begin(_remote, open) {
+      begin({ open, occupants }) {
+        if (!hooks.admits) return undefined;
         const channel = new Channel({
           party: new Party({
             handshake: new ServerHandshake({ random: systemRandom }),
@@ -39,11 +44,13 @@ async function world(loopback: Loopback) {
           hooks: { findPsk: () => Promise.resolve(new Secret(ascii(PSK))) },
         });
         channels.push(channel);
+        hooks.occupants = occupants;
         channel.start();
         return channel;
       },
+      moved: (channel, remote) => hooks.moves.push({ channel, remote }),
     },
-    { clock, cookies: createCookies(systemRandom) },
+    { clock, cookies: createCookies(systemRandom), maxHelloRetriesPerSecond: 2_000 },
   );
   loopback.after(async () => {
     await Promise.all(channels.map((channel) => channel.close(0)));
@@ -64,12 +71,12 @@ describe('a listener over udp', () => {
     const hello = encodeFrame({ type: FrameType.HELLO, seq: 0, payload: systemRandom(38) });
     stranger.send(hello, listener.port, HOST);
     assert.ok(await eventually(() => answers === 2));
-    assert.equal(listener.parties, 0);
+    assert.equal(listener.addresses, 0);
 
     hooks.admits = false;
     const client = loopback.client(listener.port, { protocol: 'udp', handshakeTimeout: 0.1 });
     await assert.rejects(client.connect());
-    assert.deepEqual([listener.parties, channels.length], [0, 0]);
+    assert.deepEqual([listener.addresses, channels.length], [0, 0]);
   });
 
   it('remembers an address as long as its session lasts', async () => {
@@ -77,14 +84,14 @@ describe('a listener over udp', () => {
     const clients = [1, 2, 3].map(() => loopback.client(listener.port, { protocol: 'udp' }));
     for (const [i, client] of clients.entries()) {
       await client.connect();
-      assert.equal(listener.parties, i + 1);
+      assert.equal(listener.addresses, i + 1);
     }
     await clients[0]!.disconnect();
-    assert.ok(await eventually(() => listener.parties === 2));
+    assert.ok(await eventually(() => listener.addresses === 2));
     channels[1]!.abort(new ConnectionClosedError('enough'));
-    assert.ok(await eventually(() => listener.parties === 1));
+    assert.ok(await eventually(() => listener.addresses === 1));
     await clients[2]!.disconnect();
-    assert.ok(await eventually(() => listener.parties === 0));
+    assert.ok(await eventually(() => listener.addresses === 0));
   });
 
   it('forgets an address whose handshake comes to nothing', async () => {
@@ -93,13 +100,13 @@ describe('a listener over udp', () => {
       ...{ protocol: 'udp', psk: WRONG_PSK, handshakeTimeout: 0.1 },
     });
     await assert.rejects(client.connect());
-    assert.deepEqual([listener.parties, channels.length], [1, 1]);
+    assert.deepEqual([listener.addresses, channels.length], [1, 1]);
     await clock.advance(10_000);
-    assert.equal(listener.parties, 0);
+    assert.equal(listener.addresses, 0);
   });
 
   it('takes a client that restarts on its port for one address, until both sessions are over', async () => {
-    const { listener, channels } = await world(loopback);
+    const { listener, channels, hooks } = await world(loopback);
     const port = await loopback.freePort();
     const dials = [new BoundDial(port), new BoundDial(port)];
     const [first, second] = dials.map((dial) =>
@@ -110,12 +117,13 @@ describe('a listener over udp', () => {
     await first!.disconnect();
     await second!.connect();
     await second!.ping();
-    assert.deepEqual([listener.parties, channels.length], [1, 2]);
+    assert.deepEqual([listener.addresses, channels.length], [1, 2]);
+    assert.deepEqual(hooks.occupants(), channels, 'whom the next one would replace');
     channels[0]!.abort(new ConnectionClosedError('replaced'));
     await settle();
-    assert.equal(listener.parties, 1, 'the newer one goes on');
+    assert.equal(listener.addresses, 1, 'the newer one goes on');
     await second!.ping();
     await second!.disconnect();
-    assert.ok(await eventually(() => listener.parties === 0));
+    assert.ok(await eventually(() => listener.addresses === 0));
   });
 });

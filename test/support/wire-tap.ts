@@ -10,7 +10,7 @@ import { ClientHandshake } from '../../src/handshake/client.js';
 import type { HandshakeStep } from '../../src/handshake/handshake.js';
 import { ServerHandshake } from '../../src/handshake/server.js';
 import { Party, type PartyEvent, type PartyTimes } from '../../src/party/party.js';
-import { answerPlainHello } from '../../src/server/udp-listener.js';
+import { answerPlainHello } from '../../src/server/doorman.js';
 import { FrameType, type LinkKind } from '../../src/wire/constants.js';
 import type { Frame } from '../../src/wire/frame.js';
 import { decodeHello } from '../../src/wire/payloads.js';
