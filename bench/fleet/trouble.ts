@@ -107,7 +107,7 @@ export async function lookup({ protocol }: Scene): Promise<void> {
     const first = await entered(client);
     const then = first || (await entered(client));
     const seen = `first try ${first ? 'in' : 'refused'}, then ${then ? 'in' : 'refused'}`;
-    figure(`lookup ${protocol}`, `${how}`, seen, 'in', then);
+    figure(`lookup ${protocol}`, how, seen, 'in', then);
     console.log(`  the server told: ${JSON.stringify((await gateway.measure()).refusals)}`);
     await client.disconnect(500);
     await gateway.close();
