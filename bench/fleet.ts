@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { PROTOCOLS } from '../src/index.js';
 import { idle, load, storm, type Scene } from './fleet/crowd.js';
 import { rebind } from './fleet/rebind.js';
-import { flood, health, limits, lookup, strangers } from './fleet/trouble.js';
+import { flood, health, limits, lookup, strangers, unauthenticated } from './fleet/trouble.js';
 
 const ROWS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   storm,
@@ -19,6 +19,7 @@ const ROWS: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   flood,
   idle,
   load,
+  unauthenticated,
 };
 
 const { values } = parseArgs({

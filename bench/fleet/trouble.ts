@@ -156,3 +156,32 @@ export async function flood(scene: Scene): Promise<void> {
   await disconnectAll(fleet);
   await gateway.close();
 }
+
+/** What the gateway keeps while strangers hold all that they get. */
+export async function unauthenticated({ protocol, scale }: Scene): Promise<void> {
+  const gateway = await startGateway({ protocol, ...ROOM });
+  const before = await gateway.measure();
+  const count = Math.max(20, Math.round(2_000 * scale));
+  const release: (() => void)[] = [];
+  for (let n = 0; n < count; n++) {
+    const localAddress = `127.0.0.${2 + (n % 200)}`;
+    if (protocol === 'tcp') {
+      const socket = stranger(gateway.port, localAddress);
+      release.push(() => void socket.destroy());
+    } else {
+      const socket = createSocket('udp4');
+      const payload = encodeHello({ deviceId: new Uint8Array(6), clientPublic: new Uint8Array(32).fill(9) });
+      const hello = encodeFrame({ type: FrameType.HELLO, seq: 0, payload });
+      socket.bind(0, localAddress, () => socket.send(hello, gateway.port, '127.0.0.1', () => undefined));
+      release.push(() => void socket.close());
+    }
+    if (n % 100 === 99) await sleep(20);
+  }
+  await sleep(300);
+  const after = await gateway.measure();
+  const kept = (after.heap - before.heap) / 1_000;
+  const seen = `${kept.toFixed(0)} KB heap for ${count} strangers`;
+  figure(`unauthenticated ${protocol}`, 'kept', seen, 'under 1,000 KB', kept < 1_000);
+  for (const each of release) each();
+  await gateway.close();
+}
