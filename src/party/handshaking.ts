@@ -3,10 +3,9 @@
  * keeps what explains it when it comes to nothing. Over TCP a fault ends it; over UDP what is at fault may be forged, so
  * it is passed over.
  */
-import type { Secret } from '../crypto/secret.js';
 import { AuthError, VersionError, type USMPError } from '../errors.js';
 import type { Established, Handshake, HandshakeStep } from '../handshake/handshake.js';
-import { ServerHandshake } from '../handshake/server.js';
+import { ServerHandshake, wipePsks, type Psks } from '../handshake/server.js';
 import type { DatagramLink, Silence } from '../link/datagram-link.js';
 import { FrameType } from '../wire/constants.js';
 import { encodeFrame, type Frame } from '../wire/frame.js';
@@ -87,10 +86,10 @@ export class Handshaking {
   }
 
   /** Server: the answer to `pskWanted`, which is wiped here; undefined for an unknown device. @throws USMPError */
-  providePsk(psk: Secret | undefined, now: number): void {
+  providePsk(psk: Psks, now: number): void {
     const { handshake } = this.#options;
     if (handshake instanceof ServerHandshake) this.#step(handshake.providePsk(psk), now);
-    else psk?.wipe();
+    else wipePsks(psk);
   }
 
   /** Server: the look-up that `pskWanted` asked for failed. */

@@ -5,9 +5,9 @@
  */
 import type { Suite } from '../crypto/aead.js';
 import type { Random } from '../crypto/random.js';
-import type { Secret } from '../crypto/secret.js';
 import { ConnectionClosedError, NotConnectedError, USMPError, USMPTimeoutError } from '../errors.js';
-import type { Established, Handshake } from '../handshake/handshake.js';
+import type { Established, Handshake, KeyUsed } from '../handshake/handshake.js';
+import { wipePsks, type Psks } from '../handshake/server.js';
 import { DatagramLink, type Silence } from '../link/datagram-link.js';
 import { Session } from '../session/session.js';
 import { FrameType } from '../wire/constants.js';
@@ -37,7 +37,12 @@ export interface PartyOptions {
 export type PartyEvent =
   /** Server: answer with `providePsk` or `failPsk`. */
   | { readonly type: 'pskWanted'; readonly deviceId: Uint8Array }
-  | { readonly type: 'established'; readonly sessionId: Uint8Array; readonly deviceId: Uint8Array }
+  | {
+      readonly type: 'established';
+      readonly sessionId: Uint8Array;
+      readonly deviceId: Uint8Array;
+      readonly key?: KeyUsed | undefined;
+    }
   /** The first authenticated frame of the other side: only now is the session known to live (protocol §5.2). */
   | { readonly type: 'proven' }
   | { readonly type: 'message'; readonly data: Uint8Array }
@@ -202,10 +207,10 @@ export class Party {
   }
 
   /** Server: the answer to `pskWanted`, which is wiped here; undefined for an unknown device. */
-  providePsk(psk: Secret | undefined, now: number): void {
+  providePsk(psk: Psks, now: number): void {
     const state = this.#state;
     if (state.at === 'handshaking') this.#attempt(() => state.handshaking.providePsk(psk, now));
-    else psk?.wipe();
+    else wipePsks(psk);
   }
 
   /** Server: the look-up that `pskWanted` asked for failed. */
@@ -370,7 +375,7 @@ export class Party {
     }
   }
 
-  #establish({ sessionId, deviceId, txKey, rxKey }: Established, now: number): void {
+  #establish({ sessionId, deviceId, txKey, rxKey, key }: Established, now: number): void {
     const { suite, transport, random, times } = this.#options;
     const running = new Running(
       {
@@ -386,7 +391,7 @@ export class Party {
     );
     running.setListening(this.#receiving, now);
     this.#state = { at: 'established', running };
-    this.#events.push({ type: 'established', sessionId, deviceId });
+    this.#events.push({ type: 'established', sessionId, deviceId, ...(key && { key }) });
   }
 
   // Sending

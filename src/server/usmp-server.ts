@@ -155,7 +155,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
         new ConnectionClosedError('the connection broke before the handshake', { code: 'USMP_LOST' }),
       pingTimeoutMs: PING_TIMEOUT_MS,
       hooks: {
-        findPsk: (deviceId) => this.#options.findPsk(deviceId),
+        findPsk: (deviceId) => this.#options.keys.find(deviceId),
         onNews: (news) => {
           if (news.type === 'established') this.#established(channel, news.session, remote, place);
           return false; // messages wait for whoever takes the session

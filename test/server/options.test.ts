@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { runInNewContext } from 'node:vm';
-import { checkServerOptions, type PskSource, type ServerOptions } from '../../src/server/options.js';
+import type { PskSource } from '../../src/server/keys.js';
+import { checkServerOptions, type ServerOptions } from '../../src/server/options.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { ascii, hex } from '../support/hex.js';
 
@@ -20,14 +21,14 @@ const foreign = (expression: string): unknown =>
 
 /** The key that is found for a device, as text. */
 async function find(psk: unknown, deviceId: Uint8Array): Promise<string | undefined> {
-  const found = await check({ psk }).findPsk(deviceId);
+  const [found] = (await check({ psk }).keys.find(deviceId)) ?? [];
   return found && Buffer.from(found.bytes).toString();
 }
 
 describe('the options of a server', () => {
   it('have defaults for all but the PSK (protocol §6.2)', () => {
-    const { findPsk, ...others } = check({});
-    assert.equal(typeof findPsk, 'function');
+    const { keys, ...others } = check({});
+    assert.equal(typeof keys.find, 'function');
     assert.deepEqual(others, {
       host: '0.0.0.0',
       port: 9000,
@@ -41,7 +42,7 @@ describe('the options of a server', () => {
   });
 
   it('are all taken, seconds as milliseconds, and the port may be 0', () => {
-    const { findPsk, ...others } = check({
+    const { keys, ...others } = check({
       host: '::',
       port: 0,
       protocol: 'udp',
@@ -51,7 +52,7 @@ describe('the options of a server', () => {
       maxConnections: 1,
       maxConnectionsPerIp: 100_000,
     });
-    assert.equal(typeof findPsk, 'function');
+    assert.equal(typeof keys.find, 'function');
     assert.deepEqual(others, {
       host: '::',
       port: 0,
@@ -173,10 +174,10 @@ describe('the PSK of a device', () => {
 
   for (const { title, psk } of [{ title: 'one key', psk: KEY_1 }, byDevice[0]!]) {
     it(`is a copy each time, so that wiping it does no harm: ${title}`, async () => {
-      const { findPsk } = check({ psk });
-      const first = await findPsk(ID_1);
-      first!.wipe();
-      assert.equal(toHex((await findPsk(ID_1))!.bytes), toHex(ascii(KEY_1)));
+      const { keys } = check({ psk });
+      const first = await keys.find(ID_1);
+      first![0]!.wipe();
+      assert.equal(toHex((await keys.find(ID_1))![0]!.bytes), toHex(ascii(KEY_1)));
     });
   }
 
@@ -203,8 +204,8 @@ describe('the PSK of a device', () => {
 
   it('does not change when the map that was given changes later', async () => {
     const given = new Map([['a4:cf:12:00:00:01', KEY_1]]);
-    const { findPsk } = check({ psk: given });
+    const { keys } = check({ psk: given });
     given.clear();
-    assert.ok(await findPsk(ID_1));
+    assert.ok(await keys.find(ID_1));
   });
 });
