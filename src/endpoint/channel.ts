@@ -151,6 +151,11 @@ export class Channel {
     return this.#party.framesSealed;
   }
 
+  /** UDP: datagrams that were sent again. */
+  get repeats(): number {
+    return this.#party.repeats;
+  }
+
   /**
    * Resolves when the message was handed to the transport (TCP) or acknowledged by UTACK (UDP); in the next turn of the
    * event loop when this one has done its share.

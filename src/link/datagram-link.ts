@@ -32,6 +32,7 @@ interface UnderWay {
 export class DatagramLink {
   readonly #roundTrip: RoundTrip;
   readonly #handshakeTimeoutMs: number;
+  #repeats = 0;
   #underWay: UnderWay | undefined;
   /** Handshake datagrams dealt with; a repeat is acknowledged and otherwise passed over. */
   readonly #handled: Uint8Array[] = [];
@@ -56,6 +57,11 @@ export class DatagramLink {
 
   hasHandled(datagram: Uint8Array): boolean {
     return this.#handled.some((handled) => sameBytes(handled, datagram));
+  }
+
+  /** Datagrams that were sent again so far. */
+  get repeats(): number {
+    return this.#repeats;
   }
 
   /** When `tick` is due, in the caller's milliseconds. */
@@ -106,6 +112,7 @@ export class DatagramLink {
       return 'lost';
     }
     underWay.sends += 1;
+    this.#repeats += 1;
     underWay.repeatAt = now + this.#timeoutAfter(underWay.sends, underWay.frame);
     return underWay.frame.bytes;
   }

@@ -108,6 +108,11 @@ export class Party {
     return state.at === 'established' || state.at === 'closing' ? state.running.session.sealed : 0;
   }
 
+  /** UDP: datagrams that were sent again. */
+  get repeats(): number {
+    return this.#link?.repeats ?? 0;
+  }
+
   /** Takes out what has come up since the last call: bytes to send (over UDP a datagram each) and events, in order. */
   take(): { outbound: Uint8Array[]; events: PartyEvent[] } {
     const taken = { outbound: this.#outbound, events: this.#events };

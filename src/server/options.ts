@@ -4,9 +4,10 @@ import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { systemRandom, type Random } from '../crypto/random.js';
 import { PROTOCOLS, type Protocol } from '../transport/transport.js';
+import { checkDeviceOptions, type CheckedDeviceOptions, type DeviceOptions } from './device-options.js';
 import { keyFinder, type KeyFinder, type PskSource } from './keys.js';
 
-export interface ServerOptions {
+export interface ServerOptions extends DeviceOptions {
   /** Who may come in, with which key; a device may have several while one is being rolled. */
   psk: PskSource;
   /** Address to listen on; default `0.0.0.0`. */
@@ -30,6 +31,8 @@ export interface ServerOptions {
 export interface ServerEnvironment {
   readonly clock: Clock;
   readonly random: Random;
+  /** Milliseconds since 1970, for people; the system's by default. */
+  readonly wallTime?: () => number;
 }
 
 export const systemServerEnvironment: ServerEnvironment = { clock: systemClock, random: systemRandom };
@@ -44,6 +47,7 @@ export interface CheckedServerOptions {
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
   readonly keys: KeyFinder;
+  readonly devices: CheckedDeviceOptions;
 }
 
 const MAX_SESSIONS = 100_000;
@@ -66,5 +70,6 @@ export function checkServerOptions(given: ServerOptions): CheckedServerOptions {
       MAX_SESSIONS,
     ),
     keys: keyFinder(options.psk),
+    devices: checkDeviceOptions(options),
   };
 }

@@ -27,8 +27,9 @@ async function find(psk: unknown, deviceId: Uint8Array): Promise<string | undefi
 
 describe('the options of a server', () => {
   it('have defaults for all but the PSK (protocol §6.2)', () => {
-    const { keys, ...others } = check({});
+    const { keys, devices, ...others } = check({});
     assert.equal(typeof keys.find, 'function');
+    assert.equal(devices.rate.perSecond, 0);
     assert.deepEqual(others, {
       host: '0.0.0.0',
       port: 9000,
@@ -42,7 +43,7 @@ describe('the options of a server', () => {
   });
 
   it('are all taken, seconds as milliseconds, and the port may be 0', () => {
-    const { keys, ...others } = check({
+    const { keys, devices, ...others } = check({
       host: '::',
       port: 0,
       protocol: 'udp',
@@ -53,6 +54,7 @@ describe('the options of a server', () => {
       maxConnectionsPerIp: 100_000,
     });
     assert.equal(typeof keys.find, 'function');
+    assert.equal(devices.rate.perSecond, 0);
     assert.deepEqual(others, {
       host: '::',
       port: 0,
@@ -88,6 +90,15 @@ describe('the options of a server', () => {
     sessionTimeout: badSeconds,
     maxConnections: badCounts,
     maxConnectionsPerIp: badCounts,
+    mailboxCount: [0, 1_000_001, 1.5, '5', {}],
+    mailboxBytes: [0, 2 ** 30 + 1, 1.5, '5', {}],
+    mailboxAge: [-1, NaN, Infinity, '10', {}],
+    mailboxesCount: [0, 1_000_001, 1.5, '5', {}],
+    mailboxesBytes: [0, 2 ** 30 + 1, 1.5, '5', {}],
+    maxSeenDevices: [-1, 1_000_001, 1.5, '5', {}],
+    maxMessageRate: [-1, 1_000_001, 0.5, '5', {}],
+    maxMessageBurst: [0, 1_000_001, 1.5, '5', {}],
+    noticeInterval: badSeconds,
   };
   for (const [field, values] of Object.entries(bad)) {
     it(`are refused by name: ${field}`, () => {
