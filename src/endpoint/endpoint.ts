@@ -115,12 +115,12 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
 
   resume(): void {
     this.#isPaused = false;
-    this.channel?.setWanted(this.mayTake);
+    this.channel?.setWanted(this.mayTake());
     this.#emitWaiting();
   }
 
   /** Whether messages are taken from the other side when nobody has asked for a pause. */
-  protected get mayTake(): boolean {
+  protected mayTake(): boolean {
     return true;
   }
 

@@ -167,8 +167,8 @@ export class Devices implements DeviceTable {
 
   /** Asks for the receipts of what is under way, for so many milliseconds at most. */
   async drain(withinMs: number): Promise<void> {
-    const mailboxes = Array.from(this.#devices.values(), ({ mailbox }) => mailbox);
-    await Promise.all(mailboxes.map((mailbox) => mailbox?.drain(withinMs)));
+    const all = Array.from(this.#devices.values(), async ({ mailbox }) => mailbox?.drain(withinMs));
+    await Promise.all(all);
   }
 
   /** Gives up all that waits, which whoever sent it is told. */

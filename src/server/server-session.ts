@@ -113,7 +113,7 @@ export class ServerSession extends Endpoint implements SessionFacts {
     return `ServerSession ${this.deviceId} from ${this.protocol}://${this.remoteAddress}:${this.remotePort}`;
   }
 
-  protected override get mayTake(): boolean {
+  protected override mayTake(): boolean {
     return !this.#isHeld;
   }
 

@@ -14,7 +14,7 @@ const OTHER = 'a4:cf:12:00:00:02';
 const WALL = 1_700_000_000_000;
 
 const outcomeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(String, (error: USMPError) => error.code);
+  promise.then(String, (error: unknown) => (error as USMPError).code);
 
 for (const protocol of PROTOCOLS) {
   describe(`the devices of a server over ${protocol}`, () => {
