@@ -107,6 +107,28 @@ describe('a device with several keys', () => {
     assert.deepEqual(counts, [4, 4, 4, 4, 4]);
   });
 
+  it('costs the same work however many keys it has, also when it has none', () => {
+    const original = Object.getOwnPropertyDescriptor(Secret.prototype, 'bytes')!;
+    const counts = [KEYS, [OLD, NEW], [OLD], undefined].map((known) => {
+      const { server, helloAck } = handshake('quite another key of enough bytes', known);
+      let count = 0;
+      Object.defineProperty(Secret.prototype, 'bytes', {
+        configurable: true,
+        get(this: Secret) {
+          count += 1;
+          return original.get!.call(this) as Uint8Array;
+        },
+      });
+      try {
+        assert.throws(() => server.receive(helloAck), { name: 'AuthError' });
+      } finally {
+        Object.defineProperty(Secret.prototype, 'bytes', original);
+      }
+      return count;
+    });
+    assert.deepEqual(counts, [4, 4, 4, 4]);
+  });
+
   it('has its keys wiped when it is in, and when it is given up', () => {
     for (const own of [NEW, 'quite another key of enough bytes']) {
       const client = new ClientHandshake({ psk: toPsk(own), deviceId: DEVICE_ID, random: seededRandom(1) });
