@@ -90,6 +90,7 @@ export const ERROR_CODES = {
   },
   USMP_DEAD: { class: 'USMPTimeoutError', fault: 'network', client: { step: 'session', advice: null } },
   USMP_DEVICE_PROOF: { class: 'AuthError', fault: 'peer', client: false },
+  USMP_DISCONNECTED: { class: 'ConnectionClosedError', fault: 'local', client: false },
   USMP_ERROR: { class: 'USMPError', fault: 'peer', client: { step: 'hello', advice: null } },
   USMP_EXPIRED: { class: 'USMPError', fault: 'network', client: { step: 'session', advice: 'USMP_EXPIRED' } },
   USMP_FRAME: { class: 'FrameError', fault: 'peer', client: { step: 'hello', advice: null } },
@@ -111,6 +112,7 @@ export const ERROR_CODES = {
     fault: 'network',
     client: { step: 'name', advice: 'name' },
   },
+  USMP_KEY_CHANGED: { class: 'ConnectionClosedError', fault: 'local', client: false },
   USMP_LISTEN: { class: 'USMPError', fault: 'local', client: false },
   USMP_LOST: { class: 'ConnectionClosedError', fault: 'network', client: { step: 'hello', advice: null } },
   USMP_MAGIC: { class: 'MagicError', fault: 'peer', client: { step: 'hello', advice: 'USMP_MAGIC' } },
@@ -202,6 +204,7 @@ export const ERROR_CODES = {
     alsoFault: 'local',
     client: { step: 'hello', advice: null },
   },
+  USMP_SETTINGS_CHANGED: { class: 'USMPError', fault: 'local', client: false },
   USMP_SHORT_SESSIONS: {
     class: 'ConnectionClosedError',
     fault: 'peer',

@@ -136,6 +136,7 @@ describe('the functions of the door', () => {
   it('are those that are known here', () => {
     assert.deepEqual(functions.map(([name]) => name).sort(), [
       'deriveDeviceId',
+      'derivedPsk',
       'formatDeviceId',
       'isAuthFailure',
       'parsePsk',

@@ -16,6 +16,8 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   },
   'src/crypto/device-id.ts': { by: 'test/nodes/dialog/device-id.test.ts', why: 'one formula for the nodes' },
   'src/crypto/random.ts': { by: 'test/index.test.ts', why: 'one call of the runtime' },
+  'src/crypto/derived-psk.ts': { by: 'test/server/keys.test.ts', why: 'a look-up like any other' },
+  'src/crypto/key-mark.ts': { by: 'test/server/keys.test.ts', why: 'by which a key is known again' },
   'src/delivery/budget.ts': { by: 'test/delivery/mailbox.test.ts', why: 'what mailboxes hold together' },
   'src/delivery/chain.ts': { by: 'test/delivery/outbox.test.ts', why: 'the list that an outbox is' },
   'src/delivery/limits.ts': {
@@ -36,6 +38,12 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
     by: 'test/server/doorman.test.ts',
     why: 'what the doorman may answer at once',
   },
+  'src/server/device-options.ts': {
+    by: 'test/server/options.test.ts',
+    why: 'part of the options of a server',
+  },
+  'src/server/refusals.ts': { by: 'test/server/devices.test.ts', why: 'events of a server' },
+  'src/server/notices.ts': { by: 'test/server/devices.test.ts', why: 'how often events are told' },
   'src/server/entrance.ts': { by: 'test/server/crowds.test.ts', why: 'needs a server and its devices' },
   'src/server/listen.ts': { by: 'test/server/crowds.test.ts', why: 'needs sockets and a server' },
   'src/server/listener.ts': {

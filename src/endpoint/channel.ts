@@ -4,10 +4,11 @@
  * sessions are both built on it. What arrives is worked off a few milliseconds a turn.
  */
 import type { CancelTimer, Clock } from '../clock.js';
-import type { Secret } from '../crypto/secret.js';
 import { ConnectionClosedError, NotConnectedError, USMPError, USMPTimeoutError } from '../errors.js';
 import type { Transport, TransportHandlers } from '../transport/transport.js';
 import { toHex } from '../wire/bytes.js';
+import type { KeyUsed } from '../handshake/handshake.js';
+import type { Psks } from '../handshake/server.js';
 import { guarded } from './guarded.js';
 import { Intake } from './intake.js';
 import { Inbox } from './inbox.js';
@@ -21,6 +22,8 @@ export interface SessionInfo {
   /** 32 hex digits. */
   readonly sessionId: string;
   readonly deviceId: Uint8Array;
+  /** Server: which of the device's keys fitted. */
+  readonly key?: KeyUsed | undefined;
 }
 
 /** What a session has to tell, in this order but for messages and changes of keys, which come as they come. */
@@ -38,8 +41,8 @@ export type News =
 export interface ChannelHooks {
   /** @returns false for a message that is left to `recv`. */
   onNews?(news: News): boolean;
-  /** Looks up the key of a device that asks to be let in. */
-  findPsk?(deviceId: Uint8Array): Promise<Secret | undefined>;
+  /** Looks up the keys of a device that asks to be let in. */
+  findPsk?(deviceId: Uint8Array): Promise<Psks>;
 }
 
 export interface ChannelOptions {
@@ -147,6 +150,11 @@ export class Channel {
   /** Frames sealed under the present keys. */
   get framesSent(): number {
     return this.#party.framesSealed;
+  }
+
+  /** UDP: datagrams that were sent again. */
+  get repeats(): number {
+    return this.#party.repeats;
   }
 
   /**
@@ -302,7 +310,8 @@ export class Channel {
   #dispatch(event: ReturnType<Party['take']>['events'][number]): void {
     switch (event.type) {
       case 'established': {
-        const session = { sessionId: toHex(event.sessionId), deviceId: event.deviceId };
+        const { deviceId, key } = event;
+        const session = { sessionId: toHex(event.sessionId), deviceId, ...(key && { key }) };
         this.#settleEstablished.resolve(session);
         this.#tell({ type: 'established', session });
         break;

@@ -115,8 +115,13 @@ export abstract class Endpoint extends EventEmitter<EndpointEvents> implements A
 
   resume(): void {
     this.#isPaused = false;
-    this.channel?.setWanted(true);
+    this.channel?.setWanted(this.mayTake());
     this.#emitWaiting();
+  }
+
+  /** Whether messages are taken from the other side when nobody has asked for a pause. */
+  protected mayTake(): boolean {
+    return true;
   }
 
   protected get isPaused(): boolean {

@@ -11,6 +11,16 @@ export interface Established {
   readonly deviceId: Uint8Array;
   readonly txKey: Secret;
   readonly rxKey: Secret;
+  /** Server. */
+  readonly key?: KeyUsed;
+}
+
+/** Which of a device's keys it has proven to know. */
+export interface KeyUsed {
+  /** Its place among those that the look-up gave; 0 for the first or only one. */
+  readonly index: number;
+  /** By which it is known again (`keyMark`). */
+  readonly mark: string;
 }
 
 export interface HandshakeStep {

@@ -1,4 +1,5 @@
 /** The server's side of the handshake (protocol §2), from HELLO on; cookies are settled before (see cookie.ts). */
+import { keyMark } from '../crypto/key-mark.js';
 import { equalProofs, helloAckProof, sessionOkProof, type ProofInput } from '../crypto/proofs.js';
 import type { Random } from '../crypto/random.js';
 import { deriveSessionKeys, KEY_BYTES, type SessionKeys } from '../crypto/schedule.js';
@@ -10,6 +11,19 @@ import { formatDeviceId } from '../wire/device-id.js';
 import type { Frame } from '../wire/frame.js';
 import { decodeHello, decodeHelloAck, encodeChallenge, encodeSessionOk } from '../wire/payloads.js';
 import { unexpected, type Ending, type Handshake, type HandshakeStep } from './handshake.js';
+
+/** A device may have so many keys at once; so many proofs are computed for each device, known or not. */
+export const MAX_PSKS = 4;
+
+/** The keys of a device, which are wiped by whoever takes them; nothing for an unknown device. */
+export type Psks = Secret | readonly Secret[] | undefined;
+
+const toList = (psks: Psks): readonly Secret[] =>
+  psks === undefined ? [] : psks instanceof Secret ? [psks] : psks;
+
+export function wipePsks(psks: Psks): void {
+  for (const psk of toList(psks)) psk.wipe();
+}
 
 interface Agreed {
   readonly deviceId: Uint8Array;
@@ -24,7 +38,7 @@ type State =
    * PSK to the device.
    */
   | ({ readonly at: 'psk' } & Agreed)
-  | ({ readonly at: 'helloAck'; readonly psk: Secret; readonly isKnown: boolean } & Agreed)
+  | ({ readonly at: 'helloAck'; readonly psks: readonly Secret[]; readonly isKnown: boolean } & Agreed)
   | { readonly at: 'over' };
 
 export interface ServerHandshakeOptions {
@@ -67,14 +81,17 @@ export class ServerHandshake implements Handshake {
 
   /**
    * Goes on with CHALLENGE.
-   * @param psk the device's key, which is wiped here in the end, or undefined when the device is unknown: the same
-   * work is done then, so that neither answers nor time tell which device ids exist.
+   * @param psks the device's keys, at most four, which are wiped here in the end, or nothing when the device is unknown:
+   * the same work is done whatever they are, so that neither answers nor time tell which device ids exist, how many
+   * keys they have, or which one fits.
    */
-  providePsk(psk: Secret | undefined): HandshakeStep {
+  providePsk(psks: Psks): HandshakeStep {
     const state = this.#state;
     if (state.at !== 'psk') throw new HandshakeError('no HELLO awaits a key', { fault: 'local' });
     const standIn = new Secret(this.#random(KEY_BYTES));
-    this.#state = { ...state, at: 'helloAck', psk: psk ?? standIn, isKnown: psk !== undefined };
+    const given = toList(psks).slice(0, MAX_PSKS);
+    const filled = [...given, ...Array<Secret>(MAX_PSKS - given.length).fill(standIn)];
+    this.#state = { ...state, at: 'helloAck', psks: filled, isKnown: given.length > 0 };
     const { nonce, serverPublic } = state.proofInput;
     return {
       reply: { type: FrameType.CHALLENGE, seq: 0, payload: encodeChallenge({ nonce, serverPublic }) },
@@ -109,7 +126,7 @@ export class ServerHandshake implements Handshake {
       state.keys.clientToServer.wipe();
       state.keys.serverToClient.wipe();
     }
-    if (state.at === 'helloAck') state.psk.wipe();
+    if (state.at === 'helloAck') wipePsks(state.psks);
     this.#state = { at: 'over' };
   }
 
@@ -125,27 +142,36 @@ export class ServerHandshake implements Handshake {
 
   /** @throws AuthError when the device is unknown or its proof is wrong; over datagrams it may be forged, and the true one still come. */
   #helloAck(
-    { deviceId, proofInput, keys, psk, isKnown }: State & { at: 'helloAck' },
+    { deviceId, proofInput, keys, psks, isKnown }: State & { at: 'helloAck' },
     frame: Frame,
   ): HandshakeStep {
-    const proven = equalProofs(decodeHelloAck(frame.payload), helloAckProof(psk, proofInput, deviceId));
-    if (!isKnown || !proven) {
+    const given = decodeHelloAck(frame.payload);
+    // All of them, whether or not one has fitted already.
+    const fits = psks.map((each) => equalProofs(given, helloAckProof(each, proofInput, deviceId)));
+    const index = fits.indexOf(true);
+    const psk = psks[index];
+    if (!isKnown || !psk) {
       const id = formatDeviceId(deviceId);
       this.#options.onWrongProof?.(deviceId);
       throw isKnown
         ? new AuthError(`device ${id} has another PSK than this server has for it`, {
             code: 'USMP_DEVICE_PROOF',
+            values: { deviceId: id },
           })
-        : new AuthError(`device ${id} is not known to this server`, { code: 'USMP_UNKNOWN_DEVICE' });
+        : new AuthError(`device ${id} is not known to this server`, {
+            code: 'USMP_UNKNOWN_DEVICE',
+            values: { deviceId: id },
+          });
     }
     this.#options.onProof?.(deviceId);
     const sessionId = this.#newSessionId();
     const payload = encodeSessionOk({ sessionId, proof: sessionOkProof(psk, proofInput, sessionId) });
-    psk.wipe();
+    const key = { index, mark: keyMark(psk) };
+    wipePsks(psks);
     this.#state = { at: 'over' };
     return {
       reply: { type: FrameType.SESSION_OK, seq: 0, payload },
-      established: { sessionId, deviceId, txKey: keys.serverToClient, rxKey: keys.clientToServer },
+      established: { sessionId, deviceId, txKey: keys.serverToClient, rxKey: keys.clientToServer, key },
     };
   }
 

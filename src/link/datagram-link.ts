@@ -43,6 +43,7 @@ export class DatagramLink implements Link {
   readonly #handshakeTimeoutMs: number;
   #outbound: Uint8Array[] = [];
   #arrived: Uint8Array | undefined;
+  #repeats = 0;
   #underWay: UnderWay | undefined;
   /** Frames of the handshake dealt with; a repeat is acknowledged and otherwise passed over. */
   readonly #handled: Frame[] = [];
@@ -97,6 +98,10 @@ export class DatagramLink implements Link {
     return underWay && { sends: underWay.sends, ms: now - underWay.firstAt };
   }
 
+  get repeats(): number {
+    return this.#repeats;
+  }
+
   get deadline(): number | undefined {
     return this.#underWay?.repeatAt;
   }
@@ -111,6 +116,7 @@ export class DatagramLink implements Link {
       return silence;
     }
     underWay.sends += 1;
+    this.#repeats += 1;
     underWay.repeatAt = now + this.#timeoutAfter(underWay.sends, underWay.frame);
     this.#outbound.push(underWay.frame.bytes);
     return undefined;

@@ -57,6 +57,8 @@ export interface Link {
   drop(): void;
   /** What the frame under way has met with so far, where that is known. */
   silence(now: number): Silence | undefined;
+  /** Frames that were sent again so far. */
+  readonly repeats: number;
   /** When `tick` is due, in the caller's milliseconds. */
   readonly deadline: number | undefined;
   /** @returns what the frame under way has met with when it counts as lost by now. */

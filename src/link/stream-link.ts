@@ -8,6 +8,7 @@ import type { Arrival, Link, Outgoing } from './link.js';
 
 export class StreamLink implements Link {
   readonly kind = 'stream';
+  readonly repeats = 0;
   readonly isFaultFatal = true;
   readonly holdsMore = true;
   readonly isRekeyRisky = false;

@@ -2,10 +2,9 @@
  * A handshake at work on a link (protocol §2, §4.3): sends its frames, and keeps what explains it when it comes to
  * nothing. Where what is at fault may be forged, it is passed over, and the true one may still come.
  */
-import type { Secret } from '../crypto/secret.js';
 import { AuthError, VersionError, type USMPError } from '../errors.js';
 import type { Established, Handshake, HandshakeStep } from '../handshake/handshake.js';
-import { ServerHandshake } from '../handshake/server.js';
+import { ServerHandshake, wipePsks, type Psks } from '../handshake/server.js';
 import type { Link, Silence } from '../link/link.js';
 import { FrameType } from '../wire/constants.js';
 import { encodeFrame, type Frame } from '../wire/frame.js';
@@ -74,10 +73,10 @@ export class Handshaking {
   }
 
   /** Server: the answer to `pskWanted`, which is wiped here; undefined for an unknown device. @throws USMPError */
-  providePsk(psk: Secret | undefined, now: number): void {
+  providePsk(psk: Psks, now: number): void {
     const { handshake } = this.#options;
     if (handshake instanceof ServerHandshake) this.#step(handshake.providePsk(psk), now);
-    else psk?.wipe();
+    else wipePsks(psk);
   }
 
   /** Server: the look-up that `pskWanted` asked for failed. */

@@ -5,9 +5,9 @@
  */
 import type { Suite } from '../crypto/aead.js';
 import type { Random } from '../crypto/random.js';
-import type { Secret } from '../crypto/secret.js';
 import { ConnectionClosedError, NotConnectedError, USMPError, USMPTimeoutError } from '../errors.js';
 import type { Established, Handshake } from '../handshake/handshake.js';
+import { wipePsks, type Psks } from '../handshake/server.js';
 import type { Arrival, Link, Silence } from '../link/link.js';
 import { Session } from '../session/session.js';
 import { fragment } from '../wire/fragments.js';
@@ -34,7 +34,7 @@ export interface PartyOptions {
 export type PartyEvent =
   /** Server: answer with `providePsk` or `failPsk`. */
   | { readonly type: 'pskWanted'; readonly deviceId: Uint8Array }
-  | { readonly type: 'established'; readonly sessionId: Uint8Array; readonly deviceId: Uint8Array }
+  | ({ readonly type: 'established' } & Pick<Established, 'sessionId' | 'deviceId' | 'key'>)
   | Exclude<RunningReport, { readonly type: 'byeSent' | 'ended' }>
   /** The last event. Without `error` the close was asked for here. */
   | { readonly type: 'closed'; readonly error?: USMPError };
@@ -77,14 +77,17 @@ export class Party {
 
   /** Frames sealed under the present keys. */
   get framesSealed(): number {
-    const state = this.#state;
-    return state.at === 'established' || state.at === 'closing' ? state.running.session.sealed : 0;
+    return this.#running?.session.sealed ?? 0;
   }
 
   /** Frames of the other side that authenticated and were no repeats. */
   get framesHeard(): number {
-    const state = this.#state;
-    return state.at === 'established' || state.at === 'closing' ? state.running.heard : 0;
+    return this.#running?.heard ?? 0;
+  }
+
+  /** Frames that were sent again. */
+  get repeats(): number {
+    return this.#options.link.repeats;
   }
 
   /** Takes out what has come up since the last call: bytes to send (a datagram each) and events, in order. */
@@ -104,11 +107,7 @@ export class Party {
   /** Begins: a client sends HELLO, a server waits for it. */
   start(now: number): void {
     const handshaking = new Handshaking(
-      {
-        handshake: this.#handshake,
-        link: this.#link,
-        report: (report) => this.#handshakeReport(report),
-      },
+      { handshake: this.#handshake, link: this.#link, report: (report) => this.#handshakeReport(report) },
       now + this.#options.times.handshakeMs,
     );
     this.#state = { at: 'handshaking', handshaking };
@@ -174,10 +173,10 @@ export class Party {
   }
 
   /** Server: the answer to `pskWanted`, which is wiped here; undefined for an unknown device. */
-  providePsk(psk: Secret | undefined, now: number): void {
+  providePsk(psk: Psks, now: number): void {
     const state = this.#state;
     if (state.at === 'handshaking') this.#attempt(() => state.handshaking.providePsk(psk, now));
-    else psk?.wipe();
+    else wipePsks(psk);
   }
 
   /** Server: the look-up that `pskWanted` asked for failed. */
@@ -231,6 +230,11 @@ export class Party {
     this.#live(({ sender }) => sender.bye(now));
   }
 
+  get #running(): Running | undefined {
+    const state = this.#state;
+    return state.at === 'established' || state.at === 'closing' ? state.running : undefined;
+  }
+
   /** A method, as the state changes under way and a property would be taken for constant. */
   #hasEnded(): boolean {
     return this.#state.at === 'closed';
@@ -264,8 +268,8 @@ export class Party {
   }
 
   #live(action: (running: Running) => void): void {
-    const state = this.#state;
-    if (state.at === 'established' || state.at === 'closing') this.#attempt(() => action(state.running));
+    const running = this.#running;
+    if (running) this.#attempt(() => action(running));
   }
 
   // Receiving
@@ -310,7 +314,7 @@ export class Party {
     }
   }
 
-  #establish({ sessionId, deviceId, txKey, rxKey }: Established, now: number): void {
+  #establish({ sessionId, deviceId, txKey, rxKey, key }: Established, now: number): void {
     const { suite, link, random, times } = this.#options;
     const running = new Running(
       {
@@ -322,7 +326,7 @@ export class Party {
     );
     running.setListening(link.isTaking, now);
     this.#state = { at: 'established', running };
-    this.#events.push({ type: 'established', sessionId, deviceId });
+    this.#events.push({ type: 'established', sessionId, deviceId, ...(key && { key }) });
   }
 
   // Sending
@@ -378,9 +382,8 @@ export class Party {
   }
 
   #end(event: PartyEvent): void {
-    const state = this.#state;
-    if (state.at === 'closed') return;
-    if (state.at === 'established' || state.at === 'closing') state.running.session.wipe();
+    if (this.#hasEnded()) return;
+    this.#running?.session.wipe();
     this.#handshake.wipe();
     this.#state = { at: 'closed' };
     this.#events.push(event);

@@ -189,7 +189,7 @@ class Attempt {
       return undefined;
     }
     this.#try = tries.begin(id, this.#arrival.remote.address);
-    return (await this.#try.mayGoOn) ? options.findPsk(deviceId) : undefined;
+    return (await this.#try.mayGoOn) ? options.keys.find(deviceId) : undefined;
   }
 
   /** The device is who it says; it is told so only when there is room. @throws USMPError */

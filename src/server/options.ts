@@ -1,35 +1,17 @@
 /** The options of a server, checked once (protocol §6). */
-import { types } from 'node:util';
-import {
-  checkChoice,
-  checkHost,
-  checkInteger,
-  checkOptions,
-  checkPort,
-  checkSeconds,
-  isBytes,
-  show,
-} from '../check.js';
+import { checkChoice, checkHost, checkInteger, checkOptions, checkPort, checkSeconds } from '../check.js';
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { systemRandom, type Random } from '../crypto/random.js';
-import { Secret, toPsk } from '../crypto/secret.js';
-import { ArgumentError } from '../errors.js';
 import { PROTOCOLS, type Protocol } from '../transport/transport.js';
-import { formatDeviceId, toDeviceId } from '../wire/device-id.js';
-
-type Key = string | Uint8Array;
-
-/** The key of a device (`aa:bb:cc:dd:ee:ff`), or nothing when it is unknown. */
-export type PskLookup = (deviceId: string) => Key | null | undefined | Promise<Key | null | undefined>;
-
-/** One key for all devices, one for each device id, or a function that finds it. */
-export type PskSource = Key | ReadonlyMap<string, Key> | Readonly<Record<string, Key>> | PskLookup;
+import { checkDeviceOptions, type CheckedDeviceOptions, type DeviceOptions } from './device-options.js';
+import { keyFinder, type KeyFinder, type PskSource } from './keys.js';
 
 export const SERVER_PROTOCOLS = [...PROTOCOLS, 'both'] as const;
 export type ServerProtocol = Protocol | 'both';
 
-export interface ServerOptions {
+export interface ServerOptions extends DeviceOptions {
+  /** Who may come in, with which key; a device may have several while one is being rolled. */
   psk: PskSource;
   /** Address to listen on; default `0.0.0.0`. */
   host?: string | undefined;
@@ -66,6 +48,8 @@ export interface ServerOptions {
 export interface ServerEnvironment {
   readonly clock: Clock;
   readonly random: Random;
+  /** Milliseconds since 1970, for people; the system's by default. */
+  readonly wallTime?: () => number;
 }
 
 export const systemServerEnvironment: ServerEnvironment = { clock: systemClock, random: systemRandom };
@@ -84,8 +68,8 @@ export interface CheckedServerOptions {
   readonly maxHandshakesPerAddress: number;
   readonly tryIntervalMs: number;
   readonly maxHelloRetriesPerSecond: number;
-  /** A fresh copy of the key, which the caller wipes. */
-  readonly findPsk: (deviceId: Uint8Array) => Promise<Secret | undefined>;
+  readonly keys: KeyFinder;
+  readonly devices: CheckedDeviceOptions;
 }
 
 const MAX_SESSIONS = 100_000;
@@ -142,51 +126,7 @@ export function checkServerOptions(given: ServerOptions): CheckedServerOptions {
       1,
       MAX_HELLO_RETRIES,
     ),
-    findPsk: pskFinder(options.psk),
+    keys: keyFinder(options.psk),
+    devices: checkDeviceOptions(options),
   };
-}
-
-function pskFinder(source: PskSource): CheckedServerOptions['findPsk'] {
-  if (typeof source === 'function') {
-    return async (deviceId) => {
-      const found = await source(formatDeviceId(deviceId));
-      return found === undefined || found === null ? undefined : toPsk(found);
-    };
-  }
-  if (typeof source === 'string' || isBytes(source)) {
-    const psk = toPsk(source);
-    return () => Promise.resolve(new Secret(psk.bytes));
-  }
-  const keys = new Map(
-    entriesOf(source).map(([id, key]) => [formatDeviceId(toDeviceIdOfPsk(id)), toPsk(key)]),
-  );
-  return (deviceId) => {
-    const psk = keys.get(formatDeviceId(deviceId));
-    return Promise.resolve(psk && new Secret(psk.bytes));
-  };
-}
-
-/** A map, or an object that is nothing but one; anything else would be a server that lets nobody in. */
-function entriesOf(source: unknown): [unknown, unknown][] {
-  if (types.isMap(source)) return [...source];
-  if (isRecord(source)) return Object.entries(source);
-  const expected = 'expected a key, a map of device id to key, or a function of the device id';
-  throw new ArgumentError('psk', `${expected}, got ${show(source)}`);
-}
-
-/** Made by a literal or without a prototype, in whatever realm. */
-function isRecord(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** @throws ArgumentError naming `psk`; ids and keys may have changed places, so neither is shown. */
-function toDeviceIdOfPsk(id: unknown): Uint8Array {
-  try {
-    return toDeviceId(id);
-  } catch {
-    const expected = 'expected a map of device ids, such as a4:cf:12:00:00:01, to keys';
-    throw new ArgumentError('psk', `${expected}, got ${show(id)} for a device id`);
-  }
 }

@@ -1,15 +1,22 @@
 /** The gateway's side: listens, lets devices in, and keeps one session a device (protocol §2, §5, §6.2). */
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import { hostAndPort } from '../check.js';
+import { checkOptions, hostAndPort } from '../check.js';
+import type { SendOptions } from '../delivery/mailbox.js';
+import type { Outcome } from '../delivery/outbox.js';
 import { ConnectionClosedError, type USMPError } from '../errors.js';
 import { createCookies } from '../handshake/cookie.js';
 import type { Channel } from '../endpoint/channel.js';
+import { CLOSE_MS } from '../endpoint/endpoint.js';
 import { guarded } from '../endpoint/guarded.js';
 import { formatDeviceId } from '../wire/device-id.js';
+import { Devices, type DeviceTable } from './devices.js';
 import { Entrance, type Admitted } from './entrance.js';
+import { needsOtherListener, sessionsRuledOut } from './hand-over.js';
+import { keyFinder, type KeyFinder, type PskSource } from './keys.js';
+import { Keyring } from './keyring.js';
 import { listen } from './listen.js';
-import type { Incoming, Listener, Remote } from './listener.js';
+import type { Incoming, Listener } from './listener.js';
 import {
   checkServerOptions,
   systemServerEnvironment,
@@ -17,6 +24,7 @@ import {
   type ServerEnvironment,
   type ServerOptions,
 } from './options.js';
+import { Refusals, type Knock, type Refused } from './refusals.js';
 import { ServerSession } from './server-session.js';
 
 export interface ServerEvents {
@@ -24,9 +32,18 @@ export interface ServerEvents {
   session: [session: ServerSession];
   /** A session ended because nothing came from its device for the session timeout. */
   timeout: [session: ServerSession];
-  /** A connection did not become a session. */
-  refused: [refusal: { readonly address: string; readonly port: number; readonly reason: USMPError }];
+  /** A device is there: it has opened a session. Before `session`. */
+  online: [session: ServerSession];
+  /** A device's session is over; without a reason when it was closed from here. */
+  offline: [session: ServerSession, reason: USMPError | undefined];
+  /** A connection did not become a session; once in `noticeInterval` for each address, device id and code. */
+  refused: [refusal: Refused];
+  /** A device that has no key here asked to be let in; once in `noticeInterval` for each address and device id. */
+  knock: [knock: Knock];
 }
+
+/** How long a close waits for receipts of what is under way, before BYE. */
+const DRAIN_MS = 250;
 
 type State =
   | { readonly at: 'closed' }
@@ -37,8 +54,11 @@ type State =
 export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #options: CheckedServerOptions;
   readonly #environment: ServerEnvironment;
+  readonly #keyring: Keyring;
+  readonly #devices: Devices;
+  readonly #refusals: Refusals;
   readonly #entrance: Entrance;
-  /** By device id. */
+  /** By device id, the newest last. */
   readonly #sessions = new Map<string, { readonly session: ServerSession; readonly channel: Channel }>();
   readonly #byChannel = new WeakMap<Channel, ServerSession>();
   #state: State = { at: 'closed' };
@@ -46,14 +66,30 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   /** @throws ArgumentError naming the option that is not usable. Nothing is opened before `listen`. */
   constructor(options: ServerOptions, environment: ServerEnvironment = systemServerEnvironment) {
     super();
-    this.#options = checkServerOptions(options);
+    const checked = checkServerOptions(options);
+    this.#keyring = new Keyring(checked.keys, environment.clock);
+    this.#options = { ...checked, keys: this.#keyring };
     this.#environment = environment;
+    this.#refusals = new Refusals(checked.devices.noticeMs, {
+      onRefused: (refused) => guarded(() => this.emit('refused', refused)),
+      onKnock: (knock) => guarded(() => this.emit('knock', knock)),
+      now: () => environment.clock.now(),
+      wallTime: () => this.#wallTime(),
+    });
+    this.#devices = new Devices({
+      clock: environment.clock,
+      wallTime: () => this.#wallTime(),
+      limits: checked.devices,
+      onOnline: (session) => guarded(() => this.emit('online', session)),
+      onOffline: (session, reason) => guarded(() => this.emit('offline', session, reason)),
+    });
+    this.#devices.know(this.#keyring.deviceIds);
     this.#entrance = new Entrance({
       options: this.#options,
       environment,
       present: (deviceId) => this.#sessions.get(deviceId)?.channel,
       onAdmitted: (admitted) => this.#admitted(admitted),
-      onRefused: (remote, reason) => this.#refused(remote, reason),
+      onRefused: (remote, reason) => this.#refusals.refused(remote, reason),
     });
   }
 
@@ -65,6 +101,87 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   /** The open sessions by device id (`aa:bb:cc:dd:ee:ff`). */
   get sessions(): ReadonlyMap<string, ServerSession> {
     return new Map(Array.from(this.#sessions, ([id, { session }]) => [id, session]));
+  }
+
+  /** What is known of each device that has a key of its own here or was here; a live view. */
+  get devices(): DeviceTable {
+    return this.#devices;
+  }
+
+  /** As `changeKeys`, for those who do not wait. @throws ArgumentError naming `psk`. */
+  set psk(source: PskSource) {
+    void this.changeKeys(source);
+  }
+
+  /**
+   * Other keys from now on. Sessions whose key is still valid stay; the others end with `USMP_KEY_CHANGED`.
+   * @returns a promise that resolves when all sessions were judged; a look-up that fails counts against none.
+   * @throws ArgumentError naming `psk`; nothing has changed then.
+   */
+  changeKeys(source: PskSource): Promise<void> {
+    return this.#useKeys(keyFinder(source));
+  }
+
+  /**
+   * Accepts a message of at most 1,808 bytes for a device, a string as UTF-8. It waits while the device is away, is sent
+   * again when a session dies before it is known to have arrived, and goes over whichever transport the device comes
+   * back on: at least once, in the order of the calls.
+   * @param deviceId in any notation; it need not be known, as its key may come later.
+   * @param options.delivery `confirmed` (default) when the device has taken the message (protocol §3.6), `sent` when it
+   * was handed to the transport (TCP) or acknowledged by UTACK (UDP).
+   * @param options.key latest wins: a newer message of the same key takes the place of one that waits.
+   * @param options.maxAge seconds that it may wait, where that is less than `mailboxAge`.
+   * @returns `delivered`, or `replaced` by a newer message of its key.
+   * @throws ArgumentError, PayloadError when it is too long, USMPError `USMP_OUTBOX_FULL` when too much waits for this
+   * device or for all, `USMP_EXPIRED`, or `USMP_OUTBOX_CLOSED` when the server was closed.
+   */
+  async send(deviceId: string, message: string | Uint8Array, options?: SendOptions): Promise<Outcome> {
+    return this.#devices.send(deviceId, message, options);
+  }
+
+  /**
+   * Sends a message to every device in `devices`, each with an entry of its own in its mailbox.
+   * @returns the outcome for each device id, an error where it failed, when all of them are known. Never rejected.
+   */
+  async broadcast(
+    message: string | Uint8Array,
+    options?: SendOptions,
+  ): Promise<Map<string, Outcome | USMPError>> {
+    const outcomes = Array.from(this.#devices, async ({ deviceId }) => {
+      const outcome = this.#devices.send(deviceId, message, options);
+      return [deviceId, await outcome.catch((error: unknown) => error as USMPError)] as const;
+    });
+    return new Map(await Promise.all(outcomes));
+  }
+
+  /**
+   * Ends a device's session with BYE; within a second. It may come again.
+   * @param reason what the session's end is told with; `USMP_DISCONNECTED` by default.
+   * @returns whether there was a session. @throws ArgumentError naming `deviceId`.
+   */
+  async disconnect(deviceId: string | Uint8Array, reason?: USMPError): Promise<boolean> {
+    const found = this.#sessions.get(formatDeviceId(deviceId));
+    if (!found) return false;
+    const text = 'the device was disconnected by the server';
+    const standard = new ConnectionClosedError(text, { code: 'USMP_DISCONNECTED', fault: 'local' });
+    await found.session.end(reason ?? standard);
+    return true;
+  }
+
+  /**
+   * Hands this server over to a new owner with other settings: listener, sessions, devices and mailboxes go on, and only
+   * what the settings rule out ends: the listener, and sessions over UDP with it, for another address, port or
+   * protocol; sessions whose key is not valid any more (`USMP_KEY_CHANGED`); all of them for another suite, and the
+   * newest above a smaller limit (`USMP_SETTINGS_CHANGED`). Times apply to sessions that are opened from now on. What
+   * waits in a mailbox stays, also above a smaller limit, and whoever sent it is told once.
+   * The former owner's listeners are removed at once; the new owner adds its own right after the call.
+   * @throws ArgumentError naming the option that is not usable, and nothing has changed then; otherwise as `listen`, and
+   * what was not ruled out goes on until `close`.
+   */
+  handOver(options: ServerOptions): Promise<void> {
+    const { keys, ...after } = checkServerOptions(checkOptions('options', options));
+    this.removeAllListeners();
+    return this.#takeOver(after, this.#useKeys(keys));
   }
 
   /** Opens the port, after a close that is under way. @throws USMPError (`USMP_PORT_IN_USE`, `USMP_PORT_FORBIDDEN`, `USMP_LISTEN`). */
@@ -98,14 +215,56 @@ export class USMPServer extends EventEmitter<ServerEvents> {
       });
     }
     if (this.#state.at === 'closing') await this.#state.closed;
+    else await this.#endAll(); // what is left when another port could not be opened, or was sent before the first
   }
 
   async #close(listener: Listener): Promise<void> {
-    const isAllOver = Promise.all([
-      ...Array.from(this.#sessions.values(), ({ session }) => session.bye()),
-      this.#entrance.close(),
-    ]);
+    const isAllOver = Promise.all([this.#endAll(), this.#entrance.close()]);
     await Promise.all([isAllOver, listener.close(isAllOver)]);
+  }
+
+  async #endAll(): Promise<void> {
+    const { clock } = this.#environment;
+    const until = clock.now() + CLOSE_MS;
+    if (this.#sessions.size > 0) await this.#devices.drain(DRAIN_MS);
+    const ending = Array.from(this.#sessions.values(), ({ session }) =>
+      session.end(undefined, until - clock.now()),
+    );
+    this.#devices.close();
+    await Promise.all(ending);
+  }
+
+  #useKeys(finder: KeyFinder): Promise<void> {
+    const sessions = Array.from(this.#sessions.values(), ({ session }) => session);
+    const judged = this.#keyring.replace(finder, sessions);
+    this.#devices.know(finder.deviceIds);
+    return judged;
+  }
+
+  async #takeOver(after: Omit<CheckedServerOptions, 'keys'>, judged: Promise<void>): Promise<void> {
+    const before = { ...this.#options };
+    const sessions = Array.from(this.#sessions.values(), ({ session }) => session);
+    const ending = sessionsRuledOut(sessions, before, after);
+    const ended = Array.from(ending, ([session, reason]) => session.end(reason));
+    Object.assign(this.#options, after); // whoever looks at the options sees the new ones
+    this.#devices.limit(after.devices);
+    this.#refusals.setInterval(after.devices.noticeMs);
+    if (this.#state.at === 'starting') await this.#state.started.catch(() => undefined);
+    if (this.#state.at === 'listening' && needsOtherListener(before, after)) {
+      const { listener } = this.#state;
+      // It is closed when its last session is over, but its port is free in the next turn.
+      const isFree = Promise.all([...ended, this.#entrance.close()]).then(() => {
+        void listener.close();
+        return new Promise<void>((resolve) => this.#environment.clock.afterArrivals(resolve));
+      });
+      this.#state = { at: 'closing', closed: isFree };
+      await this.listen();
+    }
+    await Promise.all([judged, ...ended]);
+  }
+
+  #wallTime(): number {
+    return (this.#environment.wallTime ?? Date.now)();
   }
 
   [inspect.custom](): string {
@@ -129,13 +288,13 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   #admitted({ channel, info, arrival, replaced }: Admitted): void {
     const deviceId = formatDeviceId(info.deviceId);
     const { protocol, remote } = arrival;
-    const session = new ServerSession(channel, {
-      deviceId,
-      sessionId: info.sessionId,
-      protocol,
-      remoteAddress: remote.address,
-      remotePort: remote.port,
-    });
+    const { sessionId, key } = info;
+    const { address: remoteAddress, port: remotePort } = remote;
+    const session = new ServerSession(
+      channel,
+      { deviceId, sessionId, protocol, remoteAddress, remotePort },
+      key,
+    );
     // A device that lost its session comes back from another port: the new one takes the old one's place at once.
     const own = this.#sessions.get(deviceId)?.channel;
     for (const old of replaced) {
@@ -145,16 +304,16 @@ export class USMPServer extends EventEmitter<ServerEvents> {
           : 'another device opened a session at the address and port of this one';
       old.abort(new ConnectionClosedError(text, { code: 'USMP_REPLACED' }));
     }
+    this.#sessions.delete(deviceId); // so that the newest is the last one
     this.#sessions.set(deviceId, { session, channel });
     this.#byChannel.set(channel, session);
     session.once('close', (reason) => {
       if (this.#sessions.get(deviceId)?.channel === channel) this.#sessions.delete(deviceId);
       if (reason?.code === 'USMP_DEAD') this.emit('timeout', session);
     });
+    this.#devices.opened(session);
+    // Its keys may have been looked up before they were changed.
+    if (this.#keyring.isFresh(this.#options.handshakeMs)) void this.#keyring.judge(session);
     this.emit('session', session);
-  }
-
-  #refused({ address, port }: Remote, reason: USMPError): void {
-    guarded(() => this.emit('refused', { address, port, reason }));
   }
 }

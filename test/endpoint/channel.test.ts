@@ -19,7 +19,8 @@ for (const protocol of PROTOCOLS) {
     it('settles with the session, and after BYE with why it is over', async () => {
       const line = await new Line({ protocol }).establish();
       const [client, server] = await Promise.all([line.client.established, line.server.established]);
-      assert.deepEqual(client, server);
+      const withoutKey = (info: object): object => ({ ...info, key: undefined }); // which only the server can tell
+      assert.deepEqual(withoutKey(client), withoutKey(server));
       assert.match(client.sessionId, /^[0-9a-f]{32}$/);
       await line.client.close(800);
       assert.equal(await line.client.closed, undefined);

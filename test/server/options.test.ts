@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { runInNewContext } from 'node:vm';
-import { checkServerOptions, type PskSource, type ServerOptions } from '../../src/server/options.js';
+import type { PskSource } from '../../src/server/keys.js';
+import { checkServerOptions, type ServerOptions } from '../../src/server/options.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { ascii, hex } from '../support/hex.js';
 
@@ -20,14 +21,15 @@ const foreign = (expression: string): unknown =>
 
 /** The key that is found for a device, as text. */
 async function find(psk: unknown, deviceId: Uint8Array): Promise<string | undefined> {
-  const found = await check({ psk }).findPsk(deviceId);
+  const [found] = (await check({ psk }).keys.find(deviceId)) ?? [];
   return found && Buffer.from(found.bytes).toString();
 }
 
 describe('the options of a server', () => {
   it('have defaults for all but the PSK (protocol §6.2)', () => {
-    const { findPsk, ...others } = check({});
-    assert.equal(typeof findPsk, 'function');
+    const { keys, devices, ...others } = check({});
+    assert.equal(typeof keys.find, 'function');
+    assert.equal(devices.rate.perSecond, 0);
     assert.deepEqual(others, {
       host: '0.0.0.0',
       port: 9000,
@@ -46,7 +48,7 @@ describe('the options of a server', () => {
   });
 
   it('are all taken, seconds as milliseconds, and the port may be 0', () => {
-    const { findPsk, ...others } = check({
+    const { keys, devices, ...others } = check({
       host: '::',
       port: 0,
       protocol: 'udp',
@@ -61,7 +63,8 @@ describe('the options of a server', () => {
       tryInterval: 0,
       maxHelloRetriesPerSecond: 1,
     });
-    assert.equal(typeof findPsk, 'function');
+    assert.equal(typeof keys.find, 'function');
+    assert.equal(devices.rate.perSecond, 0);
     assert.deepEqual(others, {
       host: '::',
       port: 0,
@@ -116,6 +119,15 @@ describe('the options of a server', () => {
     maxHandshakesPerAddress: badCounts,
     tryInterval: [...badSeconds, 61],
     maxHelloRetriesPerSecond: [0, -1, 1.5, 1_000_001, NaN, Infinity, '5', {}],
+    mailboxCount: [0, 1_000_001, 1.5, '5', {}],
+    mailboxBytes: [0, 2 ** 30 + 1, 1.5, '5', {}],
+    mailboxAge: [-1, NaN, Infinity, '10', {}],
+    mailboxesCount: [0, 1_000_001, 1.5, '5', {}],
+    mailboxesBytes: [0, 2 ** 30 + 1, 1.5, '5', {}],
+    maxSeenDevices: [-1, 1_000_001, 1.5, '5', {}],
+    maxMessageRate: [-1, 1_000_001, 0.5, '5', {}],
+    maxMessageBurst: [0, 1_000_001, 1.5, '5', {}],
+    noticeInterval: badSeconds,
   };
   for (const [field, values] of Object.entries(bad)) {
     it(`are refused by name: ${field}`, () => {
@@ -202,10 +214,10 @@ describe('the PSK of a device', () => {
 
   for (const { title, psk } of [{ title: 'one key', psk: KEY_1 }, byDevice[0]!]) {
     it(`is a copy each time, so that wiping it does no harm: ${title}`, async () => {
-      const { findPsk } = check({ psk });
-      const first = await findPsk(ID_1);
-      first!.wipe();
-      assert.equal(toHex((await findPsk(ID_1))!.bytes), toHex(ascii(KEY_1)));
+      const { keys } = check({ psk });
+      const first = await keys.find(ID_1);
+      first![0]!.wipe();
+      assert.equal(toHex((await keys.find(ID_1))![0]!.bytes), toHex(ascii(KEY_1)));
     });
   }
 
@@ -232,8 +244,8 @@ describe('the PSK of a device', () => {
 
   it('does not change when the map that was given changes later', async () => {
     const given = new Map([['a4:cf:12:00:00:01', KEY_1]]);
-    const { findPsk } = check({ psk: given });
+    const { keys } = check({ psk: given });
     given.clear();
-    assert.ok(await findPsk(ID_1));
+    assert.ok(await keys.find(ID_1));
   });
 });

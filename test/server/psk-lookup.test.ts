@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { systemRandom } from '../../src/crypto/random.js';
 import type { USMPError } from '../../src/errors.js';
 import { PROTOCOLS } from '../../src/transport/transport.js';
-import type { PskLookup } from '../../src/server/options.js';
+import type { PskLookup } from '../../src/server/keys.js';
 import { FakeClock } from '../support/clock.js';
 import { useLoopback, type Loopback } from '../support/loopback.js';
 import { PSK } from '../support/reference.js';

@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { systemRandom } from '../../src/crypto/random.js';
 import type { USMPError } from '../../src/errors.js';
 import { PROTOCOLS } from '../../src/transport/transport.js';
-import type { PskSource } from '../../src/server/options.js';
+import type { PskSource } from '../../src/server/keys.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { USMPServer } from '../../src/server/usmp-server.js';
 import { FakeClock } from '../support/clock.js';

@@ -51,7 +51,10 @@ export class Loopback {
 
   /** A server that listens, on a port of the system's choice. */
   async serve(options: Partial<ServerOptions> = {}, environment?: ServerEnvironment): Promise<USMPServer> {
-    const server = new USMPServer({ psk: PSK, host: HOST, port: 0, ...options }, environment);
+    const server = new USMPServer(
+      { psk: PSK, host: HOST, port: 0, noticeInterval: 0, ...options },
+      environment,
+    );
     this.after(() => server.close());
     await server.listen();
     return server;
