@@ -15,9 +15,9 @@ export {
 export type { ConnectionState } from './client/redial.js';
 export type { ConnectionOptions } from './client/connection-options.js';
 export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './delivery/outbox.js';
-export { DEFAULT_PORT, type ClientOptions } from './client/options.js';
+export type { ClientOptions } from './client/options.js';
 export type { EndpointEvents } from './endpoint/endpoint.js';
-export { PROTOCOLS, type Protocol } from './transport/transport.js';
+export { DEFAULT_PORT, PROTOCOLS, type Protocol } from './transport/transport.js';
 export { USMPServer, type ServerEvents } from './server/usmp-server.js';
 export type { Knock, Refused } from './server/refusals.js';
 export type { DeviceSession, DeviceStatus, DeviceTable, Presence } from './server/devices.js';

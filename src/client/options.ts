@@ -7,12 +7,10 @@ import { systemRandom, type Random } from '../crypto/random.js';
 import { dialTcp } from '../transport/tcp.js';
 import type { Dial } from '../transport/transport.js';
 import { dialUdp } from '../transport/udp.js';
-import { PROTOCOLS, type Protocol } from '../transport/transport.js';
+import { DEFAULT_PORT, PROTOCOLS, type Protocol } from '../transport/transport.js';
 import { DEVICE_ID_BYTES } from '../wire/constants.js';
 import { toDeviceId } from '../wire/device-id.js';
 import { LIMITS } from './limits.js';
-
-export const DEFAULT_PORT = 9000;
 
 export interface ClientOptions {
   /** Host name or IP address of the gateway. */

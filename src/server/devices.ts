@@ -193,8 +193,7 @@ export class Devices implements DeviceTable {
         old.handOver(this.#mailbox(device));
       }
       device.bucket = undefined;
-      device.cancelHold?.();
-      device.cancelHold = undefined;
+      cancelHold(device);
       if (stay.at === 'online') stay.session.hold(false);
       if (limits.rate.perSecond > 0) device.bucket = new TokenBucket(limits.rate, clock.now());
       this.#tidy(device);
@@ -240,8 +239,7 @@ export class Devices implements DeviceTable {
   #holdBack(device: Device, session: ServerSession): void {
     const { clock } = this.#options;
     const waitMs = device.bucket?.waitMs(clock.now()) ?? 0;
-    device.cancelHold?.();
-    device.cancelHold = undefined;
+    cancelHold(device);
     if (waitMs === 0) return;
     session.hold(true);
     device.cancelHold = clock.setTimer(waitMs, () => {
@@ -253,8 +251,7 @@ export class Devices implements DeviceTable {
   #ended(device: Device, session: ServerSession, reason: USMPError | undefined): void {
     session.observer = undefined;
     if (device.stay.at !== 'online' || device.stay.session !== session) return;
-    device.cancelHold?.();
-    device.cancelHold = undefined;
+    cancelHold(device);
     device.repeats += session.repeats;
     const since = this.#options.clock.now();
     device.stay = { at: 'offline', since, session: facts(session), reason };
@@ -301,6 +298,11 @@ export class Devices implements DeviceTable {
       mailbox: device.mailbox?.stats,
     };
   }
+}
+
+function cancelHold(device: Device): void {
+  device.cancelHold?.();
+  device.cancelHold = undefined;
 }
 
 function presenceOf(stay: Stay, wall: (at: number) => number): Presence {

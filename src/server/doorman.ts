@@ -24,7 +24,7 @@ import {
 } from '../wire/constants.js';
 import { decodeFrame, encodeFrame, type Frame } from '../wire/frame.js';
 import { decodeHello } from '../wire/payloads.js';
-import { decodeUtack, encodeUtack } from '../wire/utack.js';
+import { decodeUtack, encodeUtack, isMarkedUtack } from '../wire/utack.js';
 import { Allowance } from './allowance.js';
 import type { Remote } from './listener.js';
 
@@ -103,7 +103,7 @@ export class Doorman<C extends object> {
 
   decide(datagram: Uint8Array, remote: Remote, now: number): Decision<C> {
     const { length } = datagram;
-    if (datagram[0] === 0xac) return this.#utack(datagram, remote);
+    if (isMarkedUtack(datagram)) return this.#utack(datagram, remote);
     if (length < HEADER_BYTES || length > MAX_FRAME_BYTES) return DROP;
     const view = viewOf(datagram);
     const type = view.getUint8(3);

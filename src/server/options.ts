@@ -3,7 +3,7 @@ import { checkChoice, checkHost, checkInteger, checkOptions, checkPort, checkSec
 import { systemClock, type Clock } from '../clock.js';
 import { DEFAULT_SUITE, SUITES, type Suite } from '../crypto/aead.js';
 import { systemRandom, type Random } from '../crypto/random.js';
-import { PROTOCOLS, type Protocol } from '../transport/transport.js';
+import { DEFAULT_PORT, PROTOCOLS, type Protocol } from '../transport/transport.js';
 import { checkDeviceOptions, type CheckedDeviceOptions, type DeviceOptions } from './device-options.js';
 import { keyFinder, type KeyFinder, type PskSource } from './keys.js';
 
@@ -97,7 +97,7 @@ export function checkServerOptions(given: ServerOptions): CheckedServerOptions {
   );
   return {
     host: checkHost('host', options.host ?? '0.0.0.0'),
-    port: checkPort('port', options.port ?? 9000, 0),
+    port: checkPort('port', options.port ?? DEFAULT_PORT, 0),
     protocol: checkChoice('protocol', options.protocol ?? 'tcp', SERVER_PROTOCOLS),
     suite: checkChoice('suite', options.suite ?? DEFAULT_SUITE, SUITES),
     handshakeMs,

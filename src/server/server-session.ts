@@ -114,7 +114,7 @@ export class ServerSession extends Endpoint implements SessionFacts {
 
   /** Sends what is queued and BYE, and closes; within a second. */
   async bye(): Promise<void> {
-    await this.#channel.close(CLOSE_MS);
+    await this.end(undefined);
   }
 
   /** Ends the session at once, without BYE. */

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.js';
 import type { Channel } from '../endpoint/channel.js';
 import type { Transport, TransportHandlers } from '../transport/transport.js';
 import { fromHex } from '../wire/bytes.js';
+import { isMarkedUtack } from '../wire/utack.js';
 import { Doorman, type DoormanOptions } from './doorman.js';
 import type { Incoming, Listener, Remote } from './listener.js';
 
@@ -22,8 +23,6 @@ export interface UdpListener extends Listener {
   /** Addresses with which something goes on; the others are forgotten. */
   readonly addresses: number;
 }
-
-const UTACK_MARK = 0xac;
 
 export async function listenUdp(
   host: string,
@@ -45,7 +44,7 @@ export async function listenUdp(
   const transport = (conversation: Conversation, handlers: TransportHandlers): Transport => ({
     write(bytes) {
       // The acknowledgement of a frame goes where the frame came from, all else to where the device is.
-      send(bytes, bytes[0] === UTACK_MARK ? conversation.answerTo : conversation.remote);
+      send(bytes, isMarkedUtack(bytes) ? conversation.answerTo : conversation.remote);
       return true;
     },
     took(datagram, isNew) {

@@ -1,5 +1,8 @@
 /** What carries the bytes: a stream or datagrams, as the rest of the engine sees them. */
 
+/** By convention, of gateways. */
+export const DEFAULT_PORT = 9000;
+
 export const PROTOCOLS = ['tcp', 'udp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 

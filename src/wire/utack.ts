@@ -12,6 +12,9 @@ export interface Utack {
 
 const MARK = 0xac;
 
+/** Whether it can be nothing else: a frame never begins so. */
+export const isMarkedUtack = (datagram: Uint8Array): boolean => datagram[0] === MARK;
+
 /** The seven bytes that the mac covers. */
 export function encodeUtackHead(type: number, seq: number): Uint8Array {
   const head = new Uint8Array(UTACK_BYTES);

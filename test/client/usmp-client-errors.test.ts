@@ -2,20 +2,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { AuthError, ConnectionClosedError, HandshakeError, type USMPError } from '../../src/errors.js';
-import { ServerHandshake } from '../../src/handshake/server.js';
 import { tcpDialer } from '../../src/transport/tcp.js';
 import { udpDialer } from '../../src/transport/udp.js';
-import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
+import { PROTOCOLS } from '../../src/transport/transport.js';
 import { systemRandom } from '../../src/crypto/random.js';
 import { FrameType } from '../../src/wire/constants.js';
-import { Deframer } from '../../src/wire/deframer.js';
 import { FakeClock } from '../support/clock.js';
-import { framesOf } from '../support/frames.js';
-import { encodeFrame, type Frame } from '../../src/wire/frame.js';
-import { encodeUtack } from '../../src/wire/utack.js';
 import { rawFrame } from '../support/forgery.js';
-import { eventually, type Loopback, useLoopback, WRONG_PSK } from '../support/loopback.js';
-import { frameOf } from '../support/path.js';
+import { eventually, useLoopback, WRONG_PSK } from '../support/loopback.js';
+import { gatewayProgram, impostor } from '../support/gateway-program.js';
 import { relay } from '../support/relay.js';
 import { HAS_HELLO_ACK, Tap } from '../support/tap.js';
 
@@ -25,49 +20,6 @@ async function failure(connecting: Promise<unknown>): Promise<USMPError> {
     () => assert.fail('it connected'),
     (error: unknown) => error as USMPError,
   );
-}
-
-/** Answers a client's frames one by one, with whatever handshake over whichever transport. */
-function program(
-  loopback: Loopback,
-  protocol: Protocol,
-  answers: () => (frame: Frame) => Uint8Array | undefined,
-): Promise<number> {
-  if (protocol === 'udp') {
-    const answer = answers();
-    return loopback.udpProgram((datagram, reply) => {
-      const frame = frameOf(datagram);
-      if (!frame) return;
-      reply(encodeUtack(frame));
-      const bytes = answer(frame);
-      if (bytes) reply(bytes);
-    });
-  }
-  return loopback.tcpProgram((socket) => {
-    const answer = answers();
-    const deframer = new Deframer();
-    socket.on('data', (chunk) => {
-      for (const frame of framesOf(deframer, chunk)) {
-        const bytes = answer(frame);
-        if (bytes) socket.write(bytes);
-      }
-    });
-  });
-}
-
-/** Goes as far as CHALLENGE, and then claims a session with a proof out of thin air. */
-function impostor(): (frame: Frame) => Uint8Array | undefined {
-  return (frame) => {
-    if (frame.type === FrameType.HELLO) {
-      const handshake = new ServerHandshake({ random: systemRandom });
-      handshake.receive(frame);
-      const { reply } = handshake.providePsk(undefined);
-      return reply && encodeFrame(reply);
-    }
-    return frame.type === FrameType.HELLO_ACK
-      ? encodeFrame({ type: FrameType.SESSION_OK, seq: 0, payload: systemRandom(48) })
-      : undefined;
-  };
 }
 
 for (const protocol of PROTOCOLS) {
@@ -120,7 +72,7 @@ for (const protocol of PROTOCOLS) {
     });
 
     it('meets a gateway that cannot prove that it knows the PSK: AuthError', async () => {
-      const port = await program(loopback, protocol, impostor);
+      const port = await gatewayProgram(loopback, protocol, impostor);
       const tap = new Tap(protocol);
       const client = loopback.client(port, { protocol }, tap.environment);
       const error = await tap.end(failure(client.connect()), 'SESSION_OK 0');
@@ -130,7 +82,7 @@ for (const protocol of PROTOCOLS) {
     });
 
     it('meets wire version 1: USMP_WIRE_VERSION_1', async () => {
-      const port = await program(
+      const port = await gatewayProgram(
         loopback,
         protocol,
         () => () => rawFrame({ version: 1, type: FrameType.CHALLENGE, payload: systemRandom(64) }),
@@ -173,7 +125,7 @@ for (const protocol of PROTOCOLS) {
     });
 
     it('tries again when connect is called right after a failure', async () => {
-      const port = await program(loopback, protocol, impostor);
+      const port = await gatewayProgram(loopback, protocol, impostor);
       const tap = new Tap(protocol);
       const client = loopback.client(port, { protocol }, tap.environment);
       const first = await tap.end(failure(client.connect()), 'SESSION_OK 0');

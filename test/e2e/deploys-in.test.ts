@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { PROTOCOLS } from '../../src/index.js';
 import {
   gatewayNode,
+  numbered,
   GOT,
   IN,
   OUT,
@@ -12,8 +13,6 @@ import {
   TAB,
   type FlowNode,
 } from '../support/probed-node-red.js';
-
-const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `no ${i}`);
 
 describe('messages from the gateway', function () {
   this.timeout(60_000);

@@ -6,6 +6,7 @@ import {
   COMPLETE,
   COMPLETED,
   gatewayNode,
+  numbered,
   OUT,
   ProbedGateway,
   ProbedNodeRed,
@@ -16,7 +17,6 @@ import {
 import { freePort } from '../support/loopback.js';
 import { startSlowLine } from '../support/slow-line.js';
 
-const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `no ${i}`);
 const payloads = (texts: string[]): object[] => texts.map((payload) => ({ payload }));
 
 describe('messages to the gateway', function () {

@@ -261,3 +261,6 @@ export const gatewayNode = (port: number, config: object = {}): FlowNode => ({
   retryMax: '0.2',
   ...config,
 });
+
+/** Texts of messages that can be told apart. */
+export const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => `no ${i}`);

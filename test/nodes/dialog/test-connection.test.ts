@@ -19,33 +19,19 @@ import { explain } from '../../../nodes/shared/words/explain.js';
 import { gatewaySettings, type ClientSettings } from '../../../nodes/shared/dialog/settings.js';
 import { say, type Translate, type Words } from '../../../nodes/shared/words/text.js';
 import { systemRandom } from '../../../src/crypto/random.js';
-import { ServerHandshake } from '../../../src/handshake/server.js';
 import {
   ArgumentError,
   ConnectionClosedError,
   PROTOCOLS,
   USMPError,
-  type Protocol,
   type USMPServer,
 } from '../../../src/index.js';
 import { isErrorCode } from '../../../src/error-codes.js';
 import { FrameType } from '../../../src/wire/constants.js';
-import { Deframer } from '../../../src/wire/deframer.js';
 import { errorOf } from '../../support/errors.js';
-import { framesOf } from '../../support/frames.js';
-import { encodeFrame, type Frame } from '../../../src/wire/frame.js';
-import { encodeUtack } from '../../../src/wire/utack.js';
 import { rawFrame } from '../../support/forgery.js';
-import {
-  eventually,
-  HOST,
-  PSK,
-  timed,
-  useLoopback,
-  WRONG_PSK,
-  type Loopback,
-} from '../../support/loopback.js';
-import { frameOf } from '../../support/path.js';
+import { eventually, HOST, PSK, timed, useLoopback, WRONG_PSK } from '../../support/loopback.js';
+import { gatewayProgram, impostor } from '../../support/gateway-program.js';
 import { relay } from '../../support/relay.js';
 import { flowWith, helper, NODES } from '../../support/runtime.js';
 import { textsOf } from '../../support/texts.js';
@@ -127,45 +113,6 @@ const deployed = (credential: string, port = 9, config: object = {}): Promise<vo
 
 const withoutPsk = (body: Record<string, unknown>): object => ({ ...body, psk: undefined });
 
-/** Answers a client's frames one by one. */
-function program(
-  loopback: Loopback,
-  protocol: Protocol,
-  answer: (frame: Frame) => Uint8Array | undefined,
-): Promise<number> {
-  if (protocol === 'udp') {
-    return loopback.udpProgram((datagram, reply) => {
-      const frame = frameOf(datagram);
-      if (!frame) return;
-      reply(encodeUtack(frame));
-      const bytes = answer(frame);
-      if (bytes) reply(bytes);
-    });
-  }
-  return loopback.tcpProgram((socket) => {
-    const deframer = new Deframer();
-    socket.on('data', (chunk) => {
-      for (const frame of framesOf(deframer, chunk)) {
-        const bytes = answer(frame);
-        if (bytes) socket.write(bytes);
-      }
-    });
-  });
-}
-
-/** A gateway that claims a session with a proof out of thin air. */
-function impostor(frame: Frame): Uint8Array | undefined {
-  if (frame.type === FrameType.HELLO) {
-    const handshake = new ServerHandshake({ random: systemRandom });
-    handshake.receive(frame);
-    const { reply } = handshake.providePsk(undefined);
-    return reply && encodeFrame(reply);
-  }
-  return frame.type === FrameType.HELLO_ACK
-    ? encodeFrame({ type: FrameType.SESSION_OK, seq: 0, payload: systemRandom(48) })
-    : undefined;
-}
-
 /** How a server's next session ends. */
 async function ending(server: USMPServer): Promise<string | undefined> {
   const [session] = await once(server, 'session');
@@ -230,8 +177,10 @@ describe('the test of a connection', () => {
 
       it('meets wire version 1', async () => {
         await load();
-        const port = await program(loopback, protocol, () =>
-          rawFrame({ version: 1, type: FrameType.CHALLENGE, payload: systemRandom(64) }),
+        const port = await gatewayProgram(
+          loopback,
+          protocol,
+          () => () => rawFrame({ version: 1, type: FrameType.CHALLENGE, payload: systemRandom(64) }),
         );
         assert.deepEqual(await failsAt(typed(port, { protocol })), ['hello', 'USMP_WIRE_VERSION_1']);
       });
@@ -245,7 +194,7 @@ describe('the test of a connection', () => {
 
       it('meets a gateway with another PSK', async () => {
         await load();
-        const port = await program(loopback, protocol, impostor);
+        const port = await gatewayProgram(loopback, protocol, impostor);
         assert.deepEqual(await failsAt(typed(port, { protocol })), ['psk', 'USMP_GATEWAY_PROOF']);
       });
 
