@@ -16,6 +16,7 @@ import { formatDeviceId } from '../wire/device-id.js';
 import { Admission, type Place } from './admission.js';
 import { ID_PREFIX_BYTES } from './doorman.js';
 import type { Arrival, Remote } from './listener.js';
+import { networkOf } from './network.js';
 import type { CheckedServerOptions, ServerEnvironment } from './options.js';
 import { Tries, type Try } from './tries.js';
 
@@ -188,7 +189,7 @@ class Attempt {
       this.channel.abort(reason);
       return undefined;
     }
-    this.#try = tries.begin(id, this.#arrival.remote.address);
+    this.#try = tries.begin(id, originOf(this.#arrival));
     return (await this.#try.mayGoOn) ? options.keys.find(deviceId) : undefined;
   }
 
@@ -235,6 +236,9 @@ class Attempt {
     this.#tools.handshakes.delete(this.channel);
   }
 }
+
+/** A device keeps to its transport, so whoever guesses over the other one is told from it. */
+const originOf = ({ protocol, remote }: Arrival): string => `${protocol} ${networkOf(remote.address)}`;
 
 const prefixOf = (sessionId: string): string => sessionId.slice(0, PREFIX_DIGITS);
 

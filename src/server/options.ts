@@ -36,9 +36,9 @@ export interface ServerOptions extends DeviceOptions {
   /** Handshakes at once from one IP address, after which its oldest makes way; default half of `maxHandshakes`. */
   maxHandshakesPerAddress?: number | undefined;
   /**
-   * Seconds between two tries for a device id for which somebody had a wrong key, in each of three lanes: the address
-   * where the device succeeded last, addresses that have not failed, and those that have; default 3.5, which makes
-   * 0.86 tries a second in all.
+   * Seconds in which each of three lanes earns a try for a device id: where the device succeeded last, origins that have
+   * not failed with it, and those that have; what one lane does not use, the others may. Default 3.5, which makes 0.86
+   * tries a second in all; 0 for no limit.
    */
   tryInterval?: number | undefined;
   /** UDP: HELLOs without a cookie that are answered in a second, of which one address gets half at most; default 5000. */

@@ -1,19 +1,27 @@
 /**
- * Who may try to prove that it is a device, and when. Each CHALLENGE is one try. As long as nobody fails, nobody waits;
- * after a wrong proof the tries for that device id follow each other at an interval, over all addresses, so that a key
- * cannot be guessed. So that this is no way to lock the device out, there are three lanes with an interval each: the
- * address from which the device succeeded last, addresses that have not failed with this id, and those that have. In
- * a lane it is chance that says who is next, and whoever is let through and proves itself gets in, whatever others did.
- * An address is not punished for what it does with another device id.
+ * Who may try to prove that it is a device, and when. Each CHALLENGE is one try, of which there are fewer than one a
+ * second for a device id in the long run, over all addresses, so that a key cannot be guessed; a try that ends without
+ * a wrong proof is given back, so as long as nobody fails, nobody waits.
+ *
+ * So that this is no way to lock the device out there are three lanes with a share each (try-budget.ts): where the
+ * device succeeded last, origins that have not failed with this id, and those that have. In a lane chance says which
+ * origin is next, and then which of its handshakes, so that many of one origin are no more than one of another.
+ * Whoever is let through and proves itself gets in, whatever others did. An origin is not punished for what it does
+ * with another device id.
+ *
+ * A right proof may not be let in past its turn: a guesser learns from nothing else than being let in, so what limits
+ * guesses is how many proofs are looked at. Who guesses at the device's own origin looks just like the device until
+ * then; beside n of them at the same time the device waits for n + 1 tries on average, and no order could do better.
  */
 import type { CancelTimer, Clock } from '../clock.js';
 import type { Random } from '../crypto/random.js';
 import { viewOf } from '../wire/bytes.js';
+import { LANES, TryBudget, type Lane } from './try-budget.js';
 
 export interface TriesOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Between two tries in the same lane for a device id that somebody has failed with. */
+  /** Between two tries for a device id in the same lane, when all lanes are in use; 0 for no limit. */
   readonly intervalMs: number;
 }
 
@@ -30,37 +38,29 @@ export interface Try {
   end(): void;
 }
 
-type Lane = 'home' | 'fresh' | 'failed';
-
-interface Waiter {
-  readonly lane: Lane;
-  readonly go: (mayGoOn: boolean) => void;
-}
+type Go = (mayGoOn: boolean) => void;
 
 /** What is known of a device id. */
 interface Entry {
-  /** Where it last succeeded. */
+  /** The origin where it last succeeded. */
   home: string | undefined;
-  /** Addresses that failed, the one that did so last at the end. */
+  /** Origins that failed, the one that did so last at the end. */
   readonly failed: Set<string>;
   lastFailure: number;
-  /** When the next one may go, by lane. */
-  readonly nextAt: Record<Lane, number>;
-  readonly waiting: Set<Waiter>;
-  /** Tries let through that are not over. */
-  open: number;
+  /** Undefined: there is no limit. */
+  readonly budget: TryBudget | undefined;
+  /** Those that wait, by lane and origin. */
+  readonly waiting: Readonly<Record<Lane, Map<string, Set<Go>>>>;
+  /** Tries that wait or were let through, and are not over. */
+  under: number;
   cancelTimer: CancelTimer | undefined;
 }
 
-/** A device id with which nobody has failed for so long begins anew. */
+/** What an origin failed with is forgotten so long after the last failure of anybody with this device id. */
 const FORGET_MS = 10 * 60_000;
-/** As many tries for a device id run at the same time before anybody has failed: more could be one guesser's. */
-const MAX_OPEN = 8;
-/** Wrong proofs in one handshake put the next try off by an interval each, up to this much. */
-const MAX_PUT_OFF_MS = 60_000;
 /** Device ids remembered; the one that was of interest longest ago goes first. */
 const MAX_REMEMBERED = 10_000;
-const MAX_FAILED_ADDRESSES = 100;
+const MAX_FAILED_ORIGINS = 100;
 
 export class Tries {
   readonly #options: TriesOptions;
@@ -75,23 +75,22 @@ export class Tries {
     return this.#entries.size;
   }
 
-  begin(deviceId: string, address: string): Try {
+  /** @param origin where it comes from, as far as that tells one from another. */
+  begin(deviceId: string, origin: string): Try {
+    const { clock } = this.#options;
     const entry = this.#entryOf(deviceId);
-    if (this.#options.clock.now() - entry.lastFailure >= FORGET_MS) entry.failed.clear();
-    let state: 'waiting' | 'open' | 'over' = 'waiting';
-    let wrongs = 0;
-    let waiter!: Waiter;
-    const lane = laneOf(entry, address);
+    if (clock.now() - entry.lastFailure >= FORGET_MS) entry.failed.clear();
+    const lane = laneOf(entry, origin);
+    let state: 'waiting' | 'open' | 'wrong' | 'over' = 'waiting';
+    let go!: Go;
     const mayGoOn = new Promise<boolean>((resolve) => {
-      const go = (may: boolean): void => {
-        if (state !== 'waiting') return;
+      go = (may) => {
         state = may ? 'open' : 'over';
-        if (may) entry.open += 1;
         resolve(may);
       };
-      waiter = { lane, go };
     });
-    entry.waiting.add(waiter);
+    entry.under += 1;
+    add(entry.waiting[lane], origin, go);
     this.#look(entry);
     return {
       mayGoOn,
@@ -99,27 +98,28 @@ export class Tries {
         return state === 'waiting';
       },
       wrong: () => {
-        if (state !== 'open') return;
-        wrongs += 1;
-        const now = this.#options.clock.now();
-        entry.lastFailure = now;
-        entry.failed.delete(address);
-        entry.failed.add(address);
-        dropOldest(entry.failed, MAX_FAILED_ADDRESSES);
-        // The try itself was paid for only when it had to wait its turn.
-        const { intervalMs } = this.#options;
-        const paidUntil = Math.max(entry.nextAt[lane], now + (wrongs === 1 ? intervalMs : 0));
-        entry.nextAt[lane] = Math.min(paidUntil + (wrongs > 1 ? intervalMs : 0), now + MAX_PUT_OFF_MS);
+        if (state === 'wrong')
+          entry.budget?.take(lane, clock.now()); // the first one is paid for
+        else if (state === 'open') state = 'wrong';
+        else return;
+        entry.lastFailure = clock.now();
+        entry.failed.delete(origin);
+        entry.failed.add(origin);
+        dropOldest(entry.failed, MAX_FAILED_ORIGINS);
       },
       right: () => {
-        entry.home = address;
-        entry.failed.delete(address);
+        entry.home = origin;
+        entry.failed.delete(origin);
       },
       end: () => {
-        if (state === 'open') entry.open -= 1;
-        else waiter.go(false);
+        if (state === 'over') return;
+        if (state === 'open') entry.budget?.giveBack(lane, clock.now());
+        if (state === 'waiting') {
+          remove(entry.waiting[lane], origin, go);
+          go(false);
+        }
         state = 'over';
-        entry.waiting.delete(waiter);
+        entry.under -= 1;
         this.#look(entry);
         if (isEmpty(entry)) this.#forget(deviceId, entry);
       },
@@ -127,21 +127,21 @@ export class Tries {
   }
 
   #entryOf(deviceId: string): Entry {
-    const known = this.#entries.get(deviceId);
-    const entry = known ?? {
+    const { clock, intervalMs } = this.#options;
+    const entry = this.#entries.get(deviceId) ?? {
       home: undefined,
       failed: new Set(),
       lastFailure: -Infinity,
-      nextAt: { home: -Infinity, fresh: -Infinity, failed: -Infinity },
-      waiting: new Set(),
-      open: 0,
+      budget: intervalMs > 0 ? new TryBudget(intervalMs, clock.now()) : undefined,
+      waiting: { home: new Map(), fresh: new Map(), failed: new Map() },
+      under: 0,
       cancelTimer: undefined,
     };
     this.#entries.delete(deviceId);
     this.#entries.set(deviceId, entry);
     if (this.#entries.size > MAX_REMEMBERED) {
       for (const [id, each] of this.#entries) {
-        if (each.open > 0 || each.waiting.size > 0) continue; // bounded by the handshakes
+        if (each.under > 0 || each === entry) continue; // bounded by the handshakes
         this.#forget(id, each);
         break;
       }
@@ -156,42 +156,59 @@ export class Tries {
 
   /** Lets through whose turn it is, and sets the time to look again. */
   #look(entry: Entry): void {
-    const { clock, intervalMs } = this.#options;
-    const now = clock.now();
+    const { clock } = this.#options;
+    const { budget, waiting } = entry;
     entry.cancelTimer?.();
     entry.cancelTimer = undefined;
-    let nextAt = Infinity;
-    for (const lane of ['home', 'fresh', 'failed'] as const) {
-      for (;;) {
-        const waiters = [...entry.waiting].filter((each) => each.lane === lane);
-        if (waiters.length === 0) break;
-        const isFree = now - entry.lastFailure >= FORGET_MS && entry.open < MAX_OPEN;
-        if (!isFree && now < entry.nextAt[lane]) {
-          nextAt = Math.min(nextAt, entry.nextAt[lane]);
+    const now = clock.now();
+    let waitMs = Infinity;
+    for (const lane of LANES) {
+      while (waiting[lane].size > 0) {
+        const laneMs = budget?.waitMs(lane, now) ?? 0;
+        if (laneMs > 0) {
+          waitMs = Math.min(waitMs, laneMs);
           break;
         }
-        if (!isFree) entry.nextAt[lane] = now + intervalMs;
-        const chosen = waiters[this.#below(waiters.length)];
-        if (!chosen) break;
-        entry.waiting.delete(chosen);
-        chosen.go(true);
+        budget?.take(lane, now);
+        this.#next(waiting[lane])(true);
       }
     }
-    if (nextAt < Infinity) entry.cancelTimer = clock.setTimer(nextAt - now, () => this.#look(entry));
+    if (waitMs < Infinity) entry.cancelTimer = clock.setTimer(waitMs, () => this.#look(entry));
   }
 
-  #below(count: number): number {
-    return count === 1 ? 0 : viewOf(this.#options.random(4)).getUint32(0) % count;
+  /** Takes one out of those that wait. */
+  #next(waiting: Map<string, Set<Go>>): Go {
+    const [origin, ofOrigin] = this.#anyOf([...waiting]);
+    const go = this.#anyOf([...ofOrigin]);
+    remove(waiting, origin, go);
+    return go;
+  }
+
+  #anyOf<T>(all: readonly T[]): T {
+    const at = all.length === 1 ? 0 : viewOf(this.#options.random(4)).getUint32(0) % all.length;
+    return all[at] as T;
   }
 }
 
-function laneOf(entry: Entry, address: string): Lane {
-  if (entry.home === address) return 'home';
-  return entry.failed.has(address) ? 'failed' : 'fresh';
+function laneOf(entry: Entry, origin: string): Lane {
+  if (entry.home === origin) return 'home';
+  return entry.failed.has(origin) ? 'failed' : 'fresh';
 }
 
-const isEmpty = ({ home, lastFailure, waiting, open }: Entry): boolean =>
-  home === undefined && lastFailure === -Infinity && waiting.size === 0 && open === 0;
+const isEmpty = ({ home, lastFailure, under }: Entry): boolean =>
+  home === undefined && lastFailure === -Infinity && under === 0;
+
+function add(waiting: Map<string, Set<Go>>, origin: string, go: Go): void {
+  const ofOrigin = waiting.get(origin);
+  if (ofOrigin) ofOrigin.add(go);
+  else waiting.set(origin, new Set([go]));
+}
+
+function remove(waiting: Map<string, Set<Go>>, origin: string, go: Go): void {
+  const ofOrigin = waiting.get(origin);
+  ofOrigin?.delete(go);
+  if (ofOrigin?.size === 0) waiting.delete(origin);
+}
 
 function dropOldest(set: Set<string>, max: number): void {
   const oldest = set.values().next().value;
