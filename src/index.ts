@@ -18,7 +18,7 @@ export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './del
 export type { ClientOptions } from './client/options.js';
 export type { EndpointEvents } from './endpoint/endpoint.js';
 export { DEFAULT_PORT, PROTOCOLS, type Protocol } from './transport/transport.js';
-export { USMPServer, type ServerEvents } from './server/usmp-server.js';
+export { USMPServer, type ServerEvents, type ServerStats } from './server/usmp-server.js';
 export type { Knock, Refused } from './server/refusals.js';
 export type { DeviceSession, DeviceStatus, DeviceTable, Presence } from './server/devices.js';
 export type { DeviceOptions } from './server/device-options.js';

@@ -1,24 +1,18 @@
 /**
- * From an arrival to a session: each handshake's place, its first step's limit, its try to prove itself, and the last
- * look whether there is room, before the device is told that it is in (protocol §2, §5). Nothing is taken from a session
- * that there is before its successor has all it needs.
+ * Lets in who arrives: keeps what all handshakes share, and looks whether there is room, before the device is told that
+ * it is in (protocol §2, §5). Nothing is taken from a session that there is before its successor has all it needs.
+ *
+ * A device for which there is no room is refused at HELLO, over TCP too and not at accept: a device that lost its
+ * session comes back while that one still holds its place, and before HELLO nobody knows who it is.
  */
-import type { CancelTimer } from '../clock.js';
-import { Channel, type SessionInfo } from '../endpoint/channel.js';
-import { patient } from '../endpoint/patience.js';
-import { ConnectionClosedError, HandshakeError, USMPError } from '../errors.js';
-import { ServerHandshake } from '../handshake/server.js';
-import { DatagramLink, REPEATS } from '../link/datagram-link.js';
-import { StreamLink } from '../link/stream-link.js';
-import { Party } from '../party/party.js';
-import { toHex } from '../wire/bytes.js';
+import type { Channel, SessionInfo } from '../endpoint/channel.js';
+import type { USMPError } from '../errors.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { Admission, type Place } from './admission.js';
-import { ID_PREFIX_BYTES } from './doorman.js';
+import { Attempt, noRoom } from './attempt.js';
 import type { Arrival, Remote } from './listener.js';
-import { networkOf } from './network.js';
 import type { CheckedServerOptions, ServerEnvironment } from './options.js';
-import { Tries, type Try } from './tries.js';
+import { Tries } from './tries.js';
 
 /** A device that is in: its channel is established, and the sessions in `replaced` are over with that. */
 export interface Admitted {
@@ -36,221 +30,78 @@ export interface EntranceOptions {
   readonly present: (deviceId: string) => Channel | undefined;
   readonly onAdmitted: (admitted: Admitted) => void;
   readonly onRefused: (remote: Remote, reason: USMPError) => void;
+  /** A connection was closed from there before its HELLO, as a health check does: nobody was refused. */
+  readonly onCallOff: () => void;
 }
 
-/** A device need not answer a PING: its session lives while anything comes from it. */
-const PING_TIMEOUT_MS = 10_000;
+/** What the handshakes of a server share. */
+export interface Shared extends EntranceOptions {
+  readonly admission: Admission;
+  readonly tries: Tries;
+  /** Handshakes under way. */
+  readonly handshakes: Set<Channel>;
+  readonly places: WeakMap<Channel, Place>;
+  /** The first halves of all live session ids, by which frames are told apart over UDP. */
+  readonly prefixes: Set<string>;
+  /** The places that a session of this device takes: its own old one's, and over UDP those at its address and port. */
+  readonly leaving: (arrival: Arrival, deviceId: string) => Leaving;
+}
 
-const PREFIX_DIGITS = 2 * ID_PREFIX_BYTES;
+export interface Leaving {
+  readonly channels: readonly Channel[];
+  readonly places: readonly Place[];
+}
 
 export class Entrance {
-  readonly #options: EntranceOptions;
-  readonly #admission: Admission;
-  readonly #tries: Tries;
-  /** Handshakes under way. */
-  readonly #handshakes = new Set<Channel>();
-  readonly #places = new WeakMap<Channel, Place>();
-  /** The first halves of all live session ids, by which frames are told apart over UDP. */
-  readonly #prefixes = new Set<string>();
+  readonly #shared: Shared;
 
   constructor(options: EntranceOptions) {
-    this.#options = options;
-    this.#admission = new Admission(options.options);
     const { clock, random } = options.environment;
-    this.#tries = new Tries({ clock, random, intervalMs: options.options.tryIntervalMs });
+    this.#shared = {
+      ...options,
+      admission: new Admission(options.options),
+      tries: new Tries({ clock, random, intervalMs: options.options.tryIntervalMs }),
+      handshakes: new Set(),
+      places: new WeakMap(),
+      prefixes: new Set(),
+      leaving: (arrival, deviceId) => this.#leaving(arrival, deviceId),
+    };
   }
 
   /** Handshakes under way. */
   get handshakes(): number {
-    return this.#handshakes.size;
+    return this.#shared.handshakes.size;
   }
 
   /** @returns undefined when there is no room, as far as that is known by then. */
   begin(arrival: Arrival): Channel | undefined {
-    const { deviceId } = arrival;
+    const { deviceId, remote } = arrival;
+    const { admission, onRefused } = this.#shared;
     // Over UDP HELLO itself is here, so that refusing costs no key agreement.
-    const reason = deviceId && this.#lackOfRoom(arrival, formatDeviceId(deviceId));
-    if (reason) {
-      this.#options.onRefused(arrival.remote, reason);
-      return undefined;
+    if (deviceId) {
+      const { places } = this.#leaving(arrival, formatDeviceId(deviceId));
+      if (!admission.hasRoom(remote.address, places)) {
+        onRefused(remote, noRoom());
+        return undefined;
+      }
     }
-    return new Attempt(this.#tools(), arrival).channel;
+    return new Attempt(this.#shared, arrival).channel;
   }
 
   /** A session is at another address now. */
   moved(channel: Channel, { address }: Remote): void {
-    this.#places.get(channel)?.move(address);
+    this.#shared.places.get(channel)?.move(address);
   }
 
   /** Ends all handshakes. */
   async close(): Promise<void> {
-    await Promise.all(Array.from(this.#handshakes, (channel) => channel.close(0)));
+    await Promise.all(Array.from(this.#shared.handshakes, (channel) => channel.close(0)));
   }
 
-  #tools(): Tools {
-    return {
-      ...this.#options,
-      admission: this.#admission,
-      tries: this.#tries,
-      handshakes: this.#handshakes,
-      places: this.#places,
-      prefixes: this.#prefixes,
-      replacedBy: (arrival, deviceId) => this.#replacedBy(arrival, deviceId),
-      lackOfRoom: (arrival, deviceId) => this.#lackOfRoom(arrival, deviceId),
-    };
-  }
-
-  /** Whose place a session of this device takes: its own old one, and over UDP any at its address and port. */
-  #replacedBy(arrival: Arrival, deviceId: string): Channel[] {
-    const own = this.#options.present(deviceId);
-    return [...new Set([...(own ? [own] : []), ...arrival.occupants()])];
-  }
-
-  #lackOfRoom(arrival: Arrival, deviceId: string): USMPError | undefined {
-    const leaving = placesOf(this.#places, this.#replacedBy(arrival, deviceId));
-    const hasRoom = this.#admission.hasRoom(arrival.remote.address, leaving);
-    return hasRoom ? undefined : noRoom();
+  #leaving(arrival: Arrival, deviceId: string): Leaving {
+    const { present, places } = this.#shared;
+    const own = present(deviceId);
+    const channels = [...new Set([...(own ? [own] : []), ...arrival.occupants()])];
+    return { channels, places: channels.flatMap((channel) => places.get(channel) ?? []) };
   }
 }
-
-interface Tools extends EntranceOptions {
-  readonly admission: Admission;
-  readonly tries: Tries;
-  readonly handshakes: Set<Channel>;
-  readonly places: WeakMap<Channel, Place>;
-  readonly prefixes: Set<string>;
-  readonly replacedBy: (arrival: Arrival, deviceId: string) => Channel[];
-  readonly lackOfRoom: (arrival: Arrival, deviceId: string) => USMPError | undefined;
-}
-
-/** One handshake. */
-class Attempt {
-  readonly channel: Channel;
-  readonly #tools: Tools;
-  readonly #arrival: Arrival;
-  readonly #place: Place;
-  readonly #cancelHelloTimer: CancelTimer;
-  #try: Try | undefined;
-  /** Settled with the proof: whose sessions end. */
-  #replaced: readonly Channel[] = [];
-
-  constructor(tools: Tools, arrival: Arrival) {
-    this.#tools = tools;
-    this.#arrival = arrival;
-    const { options, environment, admission } = tools;
-    const { clock, random } = environment;
-    this.#place = admission.enter(arrival.remote.address, () => this.channel.abort(crowdedOut()));
-    this.channel = new Channel({
-      party: new Party({
-        handshake: new ServerHandshake({
-          random,
-          onProof: (deviceId) => this.#proven(deviceId),
-          onWrongProof: () => this.#try?.wrong(),
-          isFree: (sessionId) => !tools.prefixes.has(prefixOf(toHex(sessionId))),
-        }),
-        link: arrival.protocol === 'tcp' ? new StreamLink() : new DatagramLink(REPEATS.server),
-        suite: options.suite,
-        random,
-        times: {
-          handshakeMs: options.handshakeMs,
-          sessionTimeoutMs: options.sessionTimeoutMs,
-          keepaliveMs: 0,
-          pongTimeoutMs: 0,
-        },
-      }),
-      clock,
-      open: arrival.open,
-      connectTimeoutMs: options.handshakeMs,
-      explain: () =>
-        new ConnectionClosedError('the connection broke before the handshake', { code: 'USMP_LOST' }),
-      pingTimeoutMs: PING_TIMEOUT_MS,
-      hooks: {
-        findPsk: (deviceId) => this.#hello(deviceId),
-        onNews: (news) => {
-          if (news.type === 'established') this.#established(news.session);
-          return false; // messages wait for whoever takes the session
-        },
-      },
-    });
-    tools.handshakes.add(this.channel);
-    tools.places.set(this.channel, this.#place);
-    this.#cancelHelloTimer = patient(clock).setTimer(options.helloMs, () => this.channel.abort(noHello()));
-    this.channel.established.catch((reason: unknown) => this.#failed(reason));
-    this.channel.start();
-  }
-
-  /** HELLO has come. @returns the device's key, as soon as it may try to prove itself. */
-  async #hello(deviceId: Uint8Array) {
-    const { lackOfRoom, tries, options } = this.#tools;
-    this.#cancelHelloTimer();
-    const id = formatDeviceId(deviceId);
-    const reason = lackOfRoom(this.#arrival, id);
-    if (reason) {
-      this.channel.abort(reason);
-      return undefined;
-    }
-    this.#try = tries.begin(id, originOf(this.#arrival));
-    return (await this.#try.mayGoOn) ? options.keys.find(deviceId) : undefined;
-  }
-
-  /** The device is who it says; it is told so only when there is room. @throws USMPError */
-  #proven(deviceId: Uint8Array): void {
-    const { replacedBy, places } = this.#tools;
-    this.#try?.right();
-    const replaced = replacedBy(this.#arrival, formatDeviceId(deviceId));
-    if (!this.#place.establish(placesOf(places, replaced))) {
-      this.channel.abort(noRoom()); // over UDP the throw alone would let it go on
-      throw noRoom();
-    }
-    this.#replaced = replaced;
-  }
-
-  #established(info: SessionInfo): void {
-    const { prefixes, onAdmitted } = this.#tools;
-    this.#over();
-    const prefix = prefixOf(info.sessionId);
-    prefixes.add(prefix);
-    void this.channel.closed.then(() => {
-      this.#place.release();
-      prefixes.delete(prefix);
-    });
-    const { channel } = this;
-    onAdmitted({ channel, info, arrival: this.#arrival, place: this.#place, replaced: this.#replaced });
-  }
-
-  #failed(reason: unknown): void {
-    const { onRefused } = this.#tools;
-    const wasWaiting = this.#try?.isWaiting ?? false;
-    this.#over();
-    this.#place.release();
-    if (!(reason instanceof USMPError) || reason.code === 'USMP_CLOSED') return; // closed from here
-    onRefused(
-      this.#arrival.remote,
-      wasWaiting && reason.code === 'USMP_PSK_LOOKUP' ? triedTooOften() : reason,
-    );
-  }
-
-  #over(): void {
-    this.#cancelHelloTimer();
-    this.#try?.end();
-    this.#tools.handshakes.delete(this.channel);
-  }
-}
-
-/** A device keeps to its transport, so whoever guesses over the other one is told from it. */
-const originOf = ({ protocol, remote }: Arrival): string => `${protocol} ${networkOf(remote.address)}`;
-
-const prefixOf = (sessionId: string): string => sessionId.slice(0, PREFIX_DIGITS);
-
-const placesOf = (places: WeakMap<Channel, Place>, channels: readonly Channel[]): Place[] =>
-  channels.flatMap((channel) => places.get(channel) ?? []);
-
-const notAdmitted = (text: string): HandshakeError =>
-  new HandshakeError(text, { code: 'USMP_NOT_ADMITTED', fault: 'local' });
-
-const noRoom = (): USMPError => notAdmitted('too many sessions, of all devices or of this address');
-const crowdedOut = (): USMPError => notAdmitted('made way for another handshake: too many at once');
-const triedTooOften = (): USMPError =>
-  notAdmitted('wrong keys were tried for this device id, so that it had to wait for its turn for too long');
-const noHello = (): USMPError =>
-  new HandshakeError('the device did not send HELLO in time', { code: 'USMP_NO_ANSWER', fault: 'network' });

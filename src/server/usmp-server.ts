@@ -42,6 +42,14 @@ export interface ServerEvents {
   knock: [knock: Knock];
 }
 
+export interface ServerStats {
+  readonly sessions: number;
+  /** Under way. */
+  readonly handshakes: number;
+  /** Connections so far that were closed from the other side before HELLO, as a health check does; no event tells. */
+  readonly calledOff: number;
+}
+
 /** How long a close waits for receipts of what is under way, before BYE. */
 const DRAIN_MS = 250;
 
@@ -62,6 +70,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #sessions = new Map<string, { readonly session: ServerSession; readonly channel: Channel }>();
   readonly #byChannel = new WeakMap<Channel, ServerSession>();
   #state: State = { at: 'closed' };
+  #calledOff = 0;
 
   /** @throws ArgumentError naming the option that is not usable. Nothing is opened before `listen`. */
   constructor(options: ServerOptions, environment: ServerEnvironment = systemServerEnvironment) {
@@ -90,6 +99,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
       present: (deviceId) => this.#sessions.get(deviceId)?.channel,
       onAdmitted: (admitted) => this.#admitted(admitted),
       onRefused: (remote, reason) => this.#refusals.refused(remote, reason),
+      onCallOff: () => (this.#calledOff += 1),
     });
   }
 
@@ -101,6 +111,12 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   /** The open sessions by device id (`aa:bb:cc:dd:ee:ff`). */
   get sessions(): ReadonlyMap<string, ServerSession> {
     return new Map(Array.from(this.#sessions, ([id, { session }]) => [id, session]));
+  }
+
+  /** What goes on, in numbers. */
+  get stats(): ServerStats {
+    const { size: sessions } = this.#sessions;
+    return { sessions, handshakes: this.#entrance.handshakes, calledOff: this.#calledOff };
   }
 
   /** What is known of each device that has a key of its own here or was here; a live view. */

@@ -97,7 +97,7 @@ describe('Admission: room for sessions', () => {
       const [first, , third] = places;
       assert.deepEqual(
         places.map((place) => {
-          const hadRoom = admission.hasRoom(place.address, []);
+          const hadRoom = admission.hasRoom(place.network, []);
           assert.equal(place.establish([]), hadRoom);
           return hadRoom;
         }),
