@@ -44,7 +44,6 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   },
   'src/server/refusals.ts': { by: 'test/server/devices.test.ts', why: 'events of a server' },
   'src/server/notices.ts': { by: 'test/server/devices.test.ts', why: 'how often events are told' },
-  'src/server/entrance.ts': { by: 'test/server/crowds.test.ts', why: 'needs a server and its devices' },
   'src/server/listen.ts': { by: 'test/server/crowds.test.ts', why: 'needs sockets and a server' },
   'src/server/listener.ts': {
     by: 'test/server/usmp-server.test.ts',
