@@ -211,7 +211,8 @@ function checkKey(key: unknown): void {
   throw new ArgumentError('key', `expected a text of 1 to ${MAX_KEY_LENGTH} characters, got ${show(key)}`);
 }
 
-function checkKept(each: Partial<KeptMessage> | null | undefined): KeptMessage {
+/** @throws ArgumentError naming `kept`, PayloadError. */
+export function checkKept(each: Partial<KeptMessage> | null | undefined): KeptMessage {
   const message = toBytes('kept', each?.message);
   fragment(message);
   const delivery = checkChoice('kept', each?.delivery, DELIVERIES);

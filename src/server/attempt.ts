@@ -83,7 +83,7 @@ export class Attempt {
         },
       },
     });
-    shared.handshakes.add(this.channel);
+    shared.handshakes.set(this.channel, arrival.protocol);
     shared.places.set(this.channel, this.#place);
     const late = (): void => this.channel.abort(noHello());
     this.#phase = { at: 'hello', cancelTimer: patient(clock).setTimer(options.helloMs, late) };

@@ -3,59 +3,19 @@
  * and the mailbox with what waits for it, which goes with the next session over whichever transport (protocol §6.2, §7).
  * A mailbox is made when something is sent and dropped when it is empty and the device away.
  */
-import type { CancelTimer, Clock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { Budget } from '../delivery/budget.js';
 import { NEVER_REKEY } from '../delivery/courier.js';
-import { Mailbox, type MailboxSettings, type MailboxStats, type SendOptions } from '../delivery/mailbox.js';
+import { Mailbox, type MailboxSettings, type SendOptions } from '../delivery/mailbox.js';
 import type { Outcome } from '../delivery/outbox.js';
 import { DEVICE_POLICY } from '../delivery/policy.js';
 import type { USMPError } from '../errors.js';
-import type { Protocol } from '../transport/transport.js';
 import { formatDeviceId } from '../wire/device-id.js';
+import { blank, facts, statusOf, type Device, type DeviceStatus } from './device.js';
 import type { CheckedDeviceOptions } from './device-options.js';
+import type { KeptMailbox } from './kept.js';
 import { TokenBucket } from './rate.js';
 import type { ServerSession } from './server-session.js';
-
-/** Where a device is or was last, and how it came in. */
-export interface DeviceSession {
-  readonly sessionId: string;
-  readonly protocol: Protocol;
-  readonly address: string;
-  readonly port: number;
-  /** Which of the device's keys it came in with, by its place in the look-up's answer. */
-  readonly keyIndex: number;
-}
-
-/** Times are milliseconds since 1970. */
-export type Presence =
-  | { readonly at: 'never' }
-  | { readonly at: 'online'; readonly since: number; readonly session: DeviceSession }
-  /** Without a reason the session was closed from here. */
-  | {
-      readonly at: 'offline';
-      readonly since: number;
-      readonly session: DeviceSession;
-      readonly reason: USMPError | undefined;
-    };
-
-export interface DeviceStatus {
-  /** As `aa:bb:cc:dd:ee:ff`. */
-  readonly deviceId: string;
-  /** Whether the keys that the server was given name this device; they can not where one key or a function serves all. */
-  readonly isKnown: boolean;
-  readonly presence: Presence;
-  /** Of the last message from the device. */
-  readonly lastMessageAt: number | undefined;
-  /** Messages from and to the device, over all its sessions. */
-  readonly received: number;
-  readonly sent: number;
-  /** Of the last PING, in milliseconds. */
-  readonly rttMs: number | undefined;
-  /** UDP: datagrams that were sent to it again. */
-  readonly repeats: number;
-  /** Undefined while nothing waits and none is needed. */
-  readonly mailbox: MailboxStats | undefined;
-}
 
 /** What is known of the devices of a server; a live view. */
 export interface DeviceTable extends Iterable<DeviceStatus> {
@@ -71,30 +31,6 @@ export interface DevicesOptions {
   readonly limits: CheckedDeviceOptions;
   readonly onOnline: (session: ServerSession) => void;
   readonly onOffline: (session: ServerSession, reason: USMPError | undefined) => void;
-}
-
-type Stay =
-  | { readonly at: 'never' }
-  | { readonly at: 'online'; readonly since: number; readonly session: ServerSession }
-  | {
-      readonly at: 'offline';
-      readonly since: number;
-      readonly session: DeviceSession;
-      readonly reason: USMPError | undefined;
-    };
-
-interface Device {
-  readonly deviceId: string;
-  stay: Stay;
-  lastMessageAt: number | undefined;
-  received: number;
-  sent: number;
-  rttMs: number | undefined;
-  /** Of sessions that are over. */
-  repeats: number;
-  mailbox: Mailbox | undefined;
-  bucket: TokenBucket | undefined;
-  cancelHold: CancelTimer | undefined;
 }
 
 export class Devices implements DeviceTable {
@@ -171,12 +107,32 @@ export class Devices implements DeviceTable {
     await Promise.all(all);
   }
 
-  /** Gives up all that waits, which whoever sent it is told. */
-  close(): void {
+  /** What is not delivered. */
+  get undelivered(): KeptMailbox[] {
+    return Array.from(this.#devices.values(), ({ deviceId, mailbox }) => ({
+      deviceId,
+      messages: mailbox?.content ?? [],
+    })).filter(({ messages }) => messages.length > 0);
+  }
+
+  /** Puts these before all that waits and is not under way. */
+  restore(kept: readonly KeptMailbox[]): void {
+    for (const { deviceId, messages } of kept.toReversed()) {
+      const device = this.#device(deviceId);
+      this.#mailbox(device).restore(messages);
+      this.#tidy(device);
+    }
+  }
+
+  /**
+   * Gives up all that waits, which whoever sent it is told.
+   * @param outcome `kept` when it is kept elsewhere.
+   */
+  close(outcome?: 'kept'): void {
     for (const device of this.#devices.values()) {
       const { mailbox } = device;
       device.mailbox = undefined;
-      mailbox?.close();
+      mailbox?.close(outcome);
       this.#tidy(device);
     }
   }
@@ -282,21 +238,9 @@ export class Devices implements DeviceTable {
   }
 
   #status(device: Device): DeviceStatus {
-    const { deviceId, stay, received, sent, rttMs } = device;
     const { clock, wallTime } = this.#options;
     const wall = (at: number): number => Math.round(wallTime() - (clock.now() - at));
-    const online = stay.at === 'online' ? stay.session : undefined;
-    return {
-      deviceId,
-      isKnown: this.#known.has(deviceId),
-      presence: presenceOf(stay, wall),
-      lastMessageAt: device.lastMessageAt === undefined ? undefined : wall(device.lastMessageAt),
-      received,
-      sent,
-      rttMs,
-      repeats: device.repeats + (online?.repeats ?? 0),
-      mailbox: device.mailbox?.stats,
-    };
+    return statusOf(device, this.#known.has(device.deviceId), wall);
   }
 }
 
@@ -304,37 +248,3 @@ function cancelHold(device: Device): void {
   device.cancelHold?.();
   device.cancelHold = undefined;
 }
-
-function presenceOf(stay: Stay, wall: (at: number) => number): Presence {
-  switch (stay.at) {
-    case 'never':
-      return stay;
-    case 'online':
-      return { ...stay, since: wall(stay.since), session: facts(stay.session) };
-    case 'offline':
-      return { ...stay, since: wall(stay.since) };
-  }
-}
-
-function blank(deviceId: string): Device {
-  return {
-    deviceId,
-    stay: { at: 'never' },
-    lastMessageAt: undefined,
-    received: 0,
-    sent: 0,
-    rttMs: undefined,
-    repeats: 0,
-    mailbox: undefined,
-    bucket: undefined,
-    cancelHold: undefined,
-  };
-}
-
-const facts = (session: ServerSession): DeviceSession => ({
-  sessionId: session.sessionId,
-  protocol: session.protocol,
-  address: session.remoteAddress,
-  port: session.remotePort,
-  keyIndex: session.keyIndex,
-});

@@ -7,6 +7,7 @@
  */
 import type { Channel, SessionInfo } from '../endpoint/channel.js';
 import type { USMPError } from '../errors.js';
+import { PROTOCOLS, type Protocol } from '../transport/transport.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { Admission, type Place } from './admission.js';
 import { Attempt, noRoom } from './attempt.js';
@@ -39,7 +40,7 @@ export interface Shared extends EntranceOptions {
   readonly admission: Admission;
   readonly tries: Tries;
   /** Handshakes under way. */
-  readonly handshakes: Set<Channel>;
+  readonly handshakes: Map<Channel, Protocol>;
   readonly places: WeakMap<Channel, Place>;
   /** The first halves of all live session ids, by which frames are told apart over UDP. */
   readonly prefixes: Set<string>;
@@ -61,7 +62,7 @@ export class Entrance {
       ...options,
       admission: new Admission(options.options),
       tries: new Tries({ clock, random, intervalMs: options.options.tryIntervalMs }),
-      handshakes: new Set(),
+      handshakes: new Map(),
       places: new WeakMap(),
       prefixes: new Set(),
       leaving: (arrival, deviceId) => this.#leaving(arrival, deviceId),
@@ -93,9 +94,10 @@ export class Entrance {
     this.#shared.places.get(channel)?.move(address);
   }
 
-  /** Ends all handshakes. */
-  async close(): Promise<void> {
-    await Promise.all(Array.from(this.#shared.handshakes, (channel) => channel.close(0)));
+  /** Ends all handshakes, or those over these transports. */
+  async close(protocols: readonly Protocol[] = PROTOCOLS): Promise<void> {
+    const ending = [...this.#shared.handshakes].filter(([, protocol]) => protocols.includes(protocol));
+    await Promise.all(ending.map(([channel]) => channel.close(0)));
   }
 
   #leaving(arrival: Arrival, deviceId: string): Leaving {

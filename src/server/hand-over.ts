@@ -1,16 +1,10 @@
-/** What other settings rule out: which sessions can not go on under them, and whether the port has to be opened anew. */
+/** What other settings rule out: which sessions can not go on under them. */
 import { USMPError } from '../errors.js';
+import { networkOf } from './network.js';
 import type { CheckedServerOptions } from './options.js';
 import type { ServerSession } from './server-session.js';
 
-type Settings = Pick<
-  CheckedServerOptions,
-  'host' | 'port' | 'protocol' | 'suite' | 'maxSessions' | 'maxSessionsPerAddress'
->;
-
-/** Whether another address, port or protocol is to be listened on. */
-export const needsOtherListener = (before: Settings, after: Settings): boolean =>
-  before.host !== after.host || before.port !== after.port || before.protocol !== after.protocol;
+type Settings = Pick<CheckedServerOptions, 'protocol' | 'suite' | 'maxSessions' | 'maxSessionsPerAddress'>;
 
 const ruledOut = (why: string): USMPError =>
   new USMPError(`the settings of the server were changed: ${why}`, {
@@ -21,26 +15,29 @@ const ruledOut = (why: string): USMPError =>
 /**
  * The sessions that end, and why. Keys are judged elsewhere.
  * @param sessions the oldest first: it is the newest that a smaller limit ends.
+ * @param isSamePort whether the address and port listened on stay the same.
  */
 export function sessionsRuledOut(
   sessions: Iterable<ServerSession>,
   before: Settings,
   after: Settings,
+  isSamePort: boolean,
 ): Map<ServerSession, USMPError> {
   const ending = new Map<ServerSession, USMPError>();
   const perAddress = new Map<string, number>();
   let count = 0;
-  const isOtherListener = needsOtherListener(before, after);
   const reasonFor = ({ protocol, remoteAddress }: ServerSession): USMPError | undefined => {
     if (before.suite !== after.suite) return ruledOut('another cipher suite');
     // Sessions over UDP share the socket that is listened on; those over TCP have their own.
-    if (isOtherListener && protocol === 'udp') return ruledOut('another address, port or protocol');
-    if (protocol === 'tcp' && after.protocol === 'udp') return ruledOut('no TCP');
-    const ofAddress = perAddress.get(remoteAddress) ?? 0;
+    if (protocol === 'udp' && !isSamePort) return ruledOut('another address or port');
+    if (after.protocol !== 'both' && after.protocol !== protocol)
+      return ruledOut(`no ${protocol.toUpperCase()}`);
+    const network = networkOf(remoteAddress);
+    const ofAddress = perAddress.get(network) ?? 0;
     if (count >= after.maxSessions || ofAddress >= after.maxSessionsPerAddress)
       return ruledOut('a smaller limit');
     count += 1;
-    perAddress.set(remoteAddress, ofAddress + 1);
+    perAddress.set(network, ofAddress + 1);
     return undefined;
   };
   for (const session of sessions) {

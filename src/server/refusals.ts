@@ -1,6 +1,7 @@
 /** What is told of those who did not come in: not too often, and within bounds, as it is strangers who cause it. */
 import type { USMPError } from '../errors.js';
 import type { Remote } from './listener.js';
+import { networkOf } from './network.js';
 import { Notices } from './notices.js';
 
 export interface Refused {
@@ -36,7 +37,7 @@ export class Refusals {
   readonly #options: RefusalsOptions;
   #notices: Notices;
 
-  /** @param intervalMs between two that tell the same: the same address, device id and code. */
+  /** @param intervalMs between two that tell the same: the same address (IPv6: the same /64), device id and code. */
   constructor(intervalMs: number, options: RefusalsOptions) {
     this.#options = options;
     this.#notices = new Notices(intervalMs);
@@ -51,7 +52,7 @@ export class Refusals {
     const { onRefused, onKnock, now, wallTime } = this.#options;
     const claimed = reason.values.deviceId;
     const deviceId = claimed === undefined ? undefined : String(claimed);
-    const count = this.#notices.note(`${address}|${deviceId ?? ''}|${reason.code}`, now());
+    const count = this.#notices.note(`${networkOf(address)}|${deviceId ?? ''}|${reason.code}`, now());
     if (count === undefined) return;
     onRefused({ address, port, reason, deviceId, count });
     if (reason.code !== 'USMP_UNKNOWN_DEVICE' || deviceId === undefined) return;

@@ -1,22 +1,22 @@
 /** The gateway's side: listens, lets devices in, and keeps one session a device (protocol §2, §5, §6.2). */
 import { EventEmitter } from 'node:events';
 import { inspect } from 'node:util';
-import { checkOptions, hostAndPort } from '../check.js';
+import { checkChoice, checkOptions, hostAndPort } from '../check.js';
 import type { SendOptions } from '../delivery/mailbox.js';
 import type { Outcome } from '../delivery/outbox.js';
 import { ConnectionClosedError, type USMPError } from '../errors.js';
 import { createCookies } from '../handshake/cookie.js';
-import type { Channel } from '../endpoint/channel.js';
 import { CLOSE_MS } from '../endpoint/endpoint.js';
 import { guarded } from '../endpoint/guarded.js';
 import { formatDeviceId } from '../wire/device-id.js';
 import { Devices, type DeviceTable } from './devices.js';
 import { Entrance, type Admitted } from './entrance.js';
-import { needsOtherListener, sessionsRuledOut } from './hand-over.js';
+import { sessionsRuledOut } from './hand-over.js';
+import { checkKeptMailboxes, type KeptMailbox } from './kept.js';
 import { keyFinder, type KeyFinder, type PskSource } from './keys.js';
 import { Keyring } from './keyring.js';
-import { listen } from './listen.js';
-import type { Incoming, Listener } from './listener.js';
+import { listen, Listening, type Where } from './listen.js';
+import type { Arrival, Incoming } from './listener.js';
 import {
   checkServerOptions,
   systemServerEnvironment,
@@ -25,7 +25,8 @@ import {
   type ServerOptions,
 } from './options.js';
 import { Refusals, type Knock, type Refused } from './refusals.js';
-import { ServerSession } from './server-session.js';
+import type { ServerSession } from './server-session.js';
+import { Sessions } from './sessions.js';
 
 export interface ServerEvents {
   /** A device opened a session. */
@@ -56,8 +57,10 @@ const DRAIN_MS = 250;
 type State =
   | { readonly at: 'closed' }
   | { readonly at: 'starting'; readonly started: Promise<void> }
-  | { readonly at: 'listening'; readonly listener: Listener }
-  | { readonly at: 'closing'; readonly closed: Promise<void> };
+  | { readonly at: 'listening'; readonly listening: Listening }
+  /** To other settings; what stays goes on meanwhile. */
+  | { readonly at: 'changing'; readonly staying: Listening; readonly changed: Promise<void> }
+  | { readonly at: 'closing'; readonly closed: Promise<KeptMailbox[]> };
 
 export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #options: CheckedServerOptions;
@@ -66,9 +69,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #devices: Devices;
   readonly #refusals: Refusals;
   readonly #entrance: Entrance;
-  /** By device id, the newest last. */
-  readonly #sessions = new Map<string, { readonly session: ServerSession; readonly channel: Channel }>();
-  readonly #byChannel = new WeakMap<Channel, ServerSession>();
+  readonly #sessions = new Sessions();
   #state: State = { at: 'closed' };
   #calledOff = 0;
 
@@ -96,7 +97,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     this.#entrance = new Entrance({
       options: this.#options,
       environment,
-      present: (deviceId) => this.#sessions.get(deviceId)?.channel,
+      present: (deviceId) => this.#sessions.channelOf(deviceId),
       onAdmitted: (admitted) => this.#admitted(admitted),
       onRefused: (remote, reason) => this.#refusals.refused(remote, reason),
       onCallOff: () => (this.#calledOff += 1),
@@ -105,12 +106,12 @@ export class USMPServer extends EventEmitter<ServerEvents> {
 
   /** The port listened on, which the system chose when the option was 0; undefined while closed. */
   get port(): number | undefined {
-    return this.#state.at === 'listening' ? this.#state.listener.port : undefined;
+    return this.#listening?.port;
   }
 
   /** The open sessions by device id (`aa:bb:cc:dd:ee:ff`). */
   get sessions(): ReadonlyMap<string, ServerSession> {
-    return new Map(Array.from(this.#sessions, ([id, { session }]) => [id, session]));
+    return new Map(Array.from(this.#sessions, (session) => [session.deviceId, session]));
   }
 
   /** What goes on, in numbers. */
@@ -180,7 +181,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     if (!found) return false;
     const text = 'the device was disconnected by the server';
     const standard = new ConnectionClosedError(text, { code: 'USMP_DISCONNECTED', fault: 'local' });
-    await found.session.end(reason ?? standard);
+    await found.end(reason ?? standard);
     return true;
   }
 
@@ -204,12 +205,13 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   listen(): Promise<void> {
     if (this.#state.at === 'listening') return Promise.resolve();
     if (this.#state.at === 'starting') return this.#state.started;
+    if (this.#state.at === 'changing') return this.#state.changed;
     const before = this.#state.at === 'closing' ? this.#state.closed : Promise.resolve();
     const started = before
       .then(() => this.#listen())
       .then(
-        (listener) => {
-          this.#state = { at: 'listening', listener };
+        (listening) => {
+          this.#state = { at: 'listening', listening };
         },
         (error: unknown) => {
           this.#state = { at: 'closed' };
@@ -220,63 +222,116 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     return started;
   }
 
-  /** Ends all sessions with BYE and releases the port; within a second. */
-  async close(): Promise<void> {
+  /** What is in the mailboxes, to be kept over a restart. */
+  get undelivered(): KeptMailbox[] {
+    return this.#devices.undelivered;
+  }
+
+  /**
+   * Puts back what was kept over a restart, before all that is not under way. Nobody is told what becomes of it.
+   * @throws ArgumentError naming `kept` when it is not what `undelivered` gives, PayloadError for a message that is too
+   * long; nothing was put back then.
+   */
+  restore(kept: readonly KeptMailbox[]): void {
+    this.#devices.restore(checkKeptMailboxes(kept));
+  }
+
+  /**
+   * Ends all sessions with BYE and releases the port; within a second. What is still in the mailboxes is given up, which
+   * whoever sent it is told (`USMP_OUTBOX_CLOSED`).
+   * @param outcome `kept`: it is not given up but returned, to be put back by `restore`, which whoever sent it is told.
+   */
+  close(): Promise<void>;
+  close(outcome: 'kept'): Promise<KeptMailbox[]>;
+  async close(outcome?: 'kept'): Promise<KeptMailbox[] | void> {
+    if (outcome !== undefined) checkChoice('outcome', outcome, ['kept']);
     if (this.#state.at === 'starting') await this.#state.started.catch(() => undefined);
+    if (this.#state.at === 'changing') await this.#state.changed.catch(() => undefined);
     if (this.#state.at === 'listening') {
-      const closed = this.#close(this.#state.listener);
+      const closed = this.#close(this.#state.listening, outcome);
       this.#state = { at: 'closing', closed };
       void closed.then(() => {
         if (this.#state.at === 'closing') this.#state = { at: 'closed' };
       });
     }
-    if (this.#state.at === 'closing') await this.#state.closed;
-    else await this.#endAll(); // what is left when another port could not be opened, or was sent before the first
+    // When it is closed: what is left when another port could not be opened, or was sent before the first one.
+    return this.#state.at === 'closing' ? this.#state.closed : this.#endAll(outcome);
   }
 
-  async #close(listener: Listener): Promise<void> {
-    const isAllOver = Promise.all([this.#endAll(), this.#entrance.close()]);
-    await Promise.all([isAllOver, listener.close(isAllOver)]);
+  async #close(listening: Listening, outcome?: 'kept'): Promise<KeptMailbox[]> {
+    const ended = this.#endAll(outcome);
+    const isAllOver = Promise.all([ended, this.#entrance.close()]);
+    await Promise.all([isAllOver, listening.close(isAllOver)]);
+    return ended;
   }
 
-  async #endAll(): Promise<void> {
+  async #endAll(outcome?: 'kept'): Promise<KeptMailbox[]> {
     const { clock } = this.#environment;
     const until = clock.now() + CLOSE_MS;
     if (this.#sessions.size > 0) await this.#devices.drain(DRAIN_MS);
-    const ending = Array.from(this.#sessions.values(), ({ session }) =>
-      session.end(undefined, until - clock.now()),
-    );
-    this.#devices.close();
+    const ending = Array.from(this.#sessions, (session) => session.end(undefined, until - clock.now()));
+    const kept = this.#giveUp(outcome);
     await Promise.all(ending);
+    // What was sent meanwhile, unless there is a next life for it.
+    return this.#state.at === 'closing' ? [...kept, ...this.#giveUp(outcome)] : kept;
+  }
+
+  #giveUp(outcome?: 'kept'): KeptMailbox[] {
+    const kept = outcome ? this.#devices.undelivered : [];
+    this.#devices.close(outcome);
+    return kept;
   }
 
   #useKeys(finder: KeyFinder): Promise<void> {
-    const sessions = Array.from(this.#sessions.values(), ({ session }) => session);
-    const judged = this.#keyring.replace(finder, sessions);
+    const judged = this.#keyring.replace(finder, this.#sessions);
     this.#devices.know(finder.deviceIds);
     return judged;
   }
 
   async #takeOver(after: Omit<CheckedServerOptions, 'keys'>, judged: Promise<void>): Promise<void> {
     const before = { ...this.#options };
-    const sessions = Array.from(this.#sessions.values(), ({ session }) => session);
-    const ending = sessionsRuledOut(sessions, before, after);
+    const isSamePort = (this.#listening ?? new Listening(before)).isAt(after);
+    const ending = sessionsRuledOut(this.#sessions, before, after, isSamePort);
     const ended = Array.from(ending, ([session, reason]) => session.end(reason));
     Object.assign(this.#options, after); // whoever looks at the options sees the new ones
     this.#devices.limit(after.devices);
     this.#refusals.setInterval(after.devices.noticeMs);
     if (this.#state.at === 'starting') await this.#state.started.catch(() => undefined);
-    if (this.#state.at === 'listening' && needsOtherListener(before, after)) {
-      const { listener } = this.#state;
-      // It is closed when its last session is over, but its port is free in the next turn.
-      const isFree = Promise.all([...ended, this.#entrance.close()]).then(() => {
-        void listener.close();
-        return new Promise<void>((resolve) => this.#environment.clock.afterArrivals(resolve));
-      });
-      this.#state = { at: 'closing', closed: isFree };
-      await this.listen();
-    }
+    if (this.#state.at === 'changing') await this.#state.changed.catch(() => undefined);
+    if (this.#state.at === 'listening') await this.#change(this.#state.listening, after, ended);
     await Promise.all([judged, ...ended]);
+  }
+
+  /** Listens where these settings say, from now on; what stays is not touched. @throws USMPError */
+  async #change(listening: Listening, after: Where, ended: readonly Promise<unknown>[]): Promise<void> {
+    const { staying, leaving } = listening.split(after);
+    if (leaving.isEmpty && !staying.lacks(after)) return;
+    const change = async (): Promise<Listening> => {
+      if (!leaving.isEmpty) {
+        await Promise.all([...ended, this.#entrance.close([...leaving.listeners.keys()])]);
+        // It is closed when its last session is over, but its port is free in the next turn.
+        void leaving.close();
+        await new Promise<void>((resolve) => this.#environment.clock.afterArrivals(resolve));
+      }
+      return this.#listen(staying);
+    };
+    const changed = change().then(
+      (now) => {
+        this.#state = { at: 'listening', listening: now };
+      },
+      (error: unknown) => {
+        this.#state = staying.isEmpty ? { at: 'closed' } : { at: 'listening', listening: staying };
+        throw error;
+      },
+    );
+    this.#state = { at: 'changing', staying, changed };
+    await changed;
+  }
+
+  /** What is listened on for now. */
+  get #listening(): Listening | undefined {
+    if (this.#state.at === 'changing') return this.#state.staying;
+    return this.#state.at === 'listening' ? this.#state.listening : undefined;
   }
 
   #wallTime(): number {
@@ -289,42 +344,22 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     return `USMPServer ${url} ${this.#state.at}, ${this.#sessions.size} sessions`;
   }
 
-  #listen(): Promise<Listener> {
+  #listen(staying?: Listening): Promise<Listening> {
     const { clock, random } = this.#environment;
+    const isTaken = ({ protocol }: Arrival): boolean => this.#listening?.listeners.has(protocol) ?? false;
     const incoming: Incoming = {
-      begin: (arrival) => (this.#state.at === 'listening' ? this.#entrance.begin(arrival) : undefined),
+      begin: (arrival) => (isTaken(arrival) ? this.#entrance.begin(arrival) : undefined),
       moved: (channel, remote) => {
         this.#entrance.moved(channel, remote);
-        this.#byChannel.get(channel)?.moved(remote);
+        this.#sessions.moved(channel, remote);
       },
     };
-    return listen({ ...this.#options, incoming, clock, cookies: createCookies(random) });
+    return listen({ ...this.#options, incoming, clock, cookies: createCookies(random) }, staying);
   }
 
-  #admitted({ channel, info, arrival, replaced }: Admitted): void {
-    const deviceId = formatDeviceId(info.deviceId);
-    const { protocol, remote } = arrival;
-    const { sessionId, key } = info;
-    const { address: remoteAddress, port: remotePort } = remote;
-    const session = new ServerSession(
-      channel,
-      { deviceId, sessionId, protocol, remoteAddress, remotePort },
-      key,
-    );
-    // A device that lost its session comes back from another port: the new one takes the old one's place at once.
-    const own = this.#sessions.get(deviceId)?.channel;
-    for (const old of replaced) {
-      const text =
-        old === own
-          ? 'the device opened a new session'
-          : 'another device opened a session at the address and port of this one';
-      old.abort(new ConnectionClosedError(text, { code: 'USMP_REPLACED' }));
-    }
-    this.#sessions.delete(deviceId); // so that the newest is the last one
-    this.#sessions.set(deviceId, { session, channel });
-    this.#byChannel.set(channel, session);
+  #admitted(admitted: Admitted): void {
+    const session = this.#sessions.open(admitted);
     session.once('close', (reason) => {
-      if (this.#sessions.get(deviceId)?.channel === channel) this.#sessions.delete(deviceId);
       if (reason?.code === 'USMP_DEAD') this.emit('timeout', session);
     });
     this.#devices.opened(session);
