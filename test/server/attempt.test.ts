@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { settle, TurnClock } from '../support/clock.js';
 import { entranceWorld } from '../support/visitor.js';
 
 const [ONE, TWO, THREE] = [1, 2, 3].map((n) => `a4:cf:12:00:00:0${n}`) as [string, string, string];
@@ -35,7 +36,8 @@ describe('a handshake of a server', () => {
   it('is held up by a stranger who proves nothing for two seconds and no longer, however many there are', async () => {
     for (const strangers of [1, 10]) {
       const { visitor, clock, present } = entranceWorld({ maxConnections: 1 });
-      for (let n = 0; n < strangers; n++) await visitor({ deviceId: TWO, address: `198.51.100.${n}` }).hello();
+      for (let n = 0; n < strangers; n++)
+        await visitor({ deviceId: TWO, address: `198.51.100.${n}` }).hello();
       const device = visitor({ deviceId: ONE });
       await device.hello();
       await clock.advance(1_999);
@@ -68,7 +70,10 @@ describe('a handshake of a server', () => {
       { first: 'fe80::1%eth0', second: 'fe80::2%eth1', isShared: true },
     ]) {
       const { visitor, refused } = entranceWorld({ maxConnectionsPerIp: 1 });
-      for (const [deviceId, address] of [[ONE, first], [TWO, second]] as const) {
+      for (const [deviceId, address] of [
+        [ONE, first],
+        [TWO, second],
+      ] as const) {
         const each = visitor({ deviceId, address });
         await each.hello();
         if (!each.isClosed) await each.prove();
@@ -109,5 +114,36 @@ describe('a handshake of a server', () => {
     await slow.visitor().hello();
     await slow.clock.advance(10_000);
     assert.deepEqual(slow.refused, ['192.0.2.1 USMP_PSK_LOOKUP']);
+  });
+
+  it('takes turns with sessions when there is more to do than a turn has time for', async () => {
+    const clock = new TurnClock();
+    const { visitor } = entranceWorld({}, clock);
+    const nonsense = new Uint8Array(12); // ends whoever gets it
+    const order: string[] = [];
+    const arrives = async (name: string, deviceId: string, isSession: boolean) => {
+      const each = visitor({ deviceId });
+      if (isSession) {
+        await each.hello();
+        await each.prove();
+      }
+      void each.channel!.closed.then(() => order.push(name));
+      return each.channel!;
+    };
+    const sessions = [await arrives('session 1', ONE, true), await arrives('session 2', TWO, true)];
+    const handshakes = [];
+    for (let n = 1; n <= 4; n++) handshakes.push(await arrives(`handshake ${n}`, THREE, false));
+    clock.work(10); // this turn is used up
+    for (const channel of [...handshakes, ...sessions]) channel.receive(nonsense);
+    await settle();
+    assert.equal(order.length, 0);
+    await clock.turns();
+    assert.deepEqual(order.map((name) => name.split(' ')[0]).slice(0, 4), [
+      'session',
+      'handshake',
+      'session',
+      'handshake',
+    ]);
+    assert.equal(order.length, 6);
   });
 });

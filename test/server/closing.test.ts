@@ -1,6 +1,7 @@
 /** A server closes within a second, whatever its devices do. Its clock is fake; only what a socket lingers is real. */
 import assert from 'node:assert/strict';
 import { systemRandom } from '../../src/crypto/random.js';
+import type { USMPError } from '../../src/errors.js';
 import { PROTOCOLS } from '../../src/transport/transport.js';
 import type { ServerSession } from '../../src/server/server-session.js';
 import { FakeClock } from '../support/clock.js';
@@ -63,5 +64,76 @@ describe('a server over tcp that closes', () => {
     assert.ok(await eventually(() => clock.pending > 0));
     await server.close();
     assert.equal(clock.pending, 0);
+  });
+});
+
+describe('a server that closes with messages for its devices', () => {
+  const loopback = useLoopback();
+  const IDS = ['a4:cf:12:00:00:01', 'a4:cf:12:00:00:02'] as const;
+  const [ID, OTHER] = IDS;
+  const told = async (all: Promise<unknown>[]): Promise<string[]> =>
+    Promise.all(all.map((each) => each.then(String, (error: unknown) => (error as USMPError).code)));
+
+  it('gives up what waits, and tells whoever sent it once', async () => {
+    const server = await loopback.serve();
+    const outcomes = told([server.send(ID, 'one'), server.send(OTHER, 'two'), server.send(ID, 'three')]);
+    await server.close();
+    assert.deepEqual(await outcomes, Array(3).fill('USMP_OUTBOX_CLOSED'));
+    assert.deepEqual([server.undelivered, server.devices.size], [[], 0]);
+  });
+
+  it('gives up what is sent while it closes, but not what is sent after that', async () => {
+    const server = await loopback.serve();
+    await loopback.pair(server, { deviceId: ID });
+    const closing = server.close();
+    const meanwhile = told([server.send(OTHER, 'meanwhile')]);
+    await closing;
+    assert.deepEqual(await meanwhile, ['USMP_OUTBOX_CLOSED']);
+    const next = server.send(ID, 'for the next life');
+    await server.listen();
+    const { client } = await loopback.pair(server, { deviceId: ID });
+    assert.equal((await client.recv()).toString(), 'for the next life');
+    assert.equal(await next, 'delivered');
+  });
+
+  it('returns what waits to be kept, which the next one puts back in its order, before all that waits there', async () => {
+    const server = await loopback.serve();
+    const { client } = await loopback.pair(server, { deviceId: OTHER });
+    const outcomes = told([
+      server.send(ID, 'one', { key: 'set-point', maxAge: 60 }),
+      server.send(ID, 'two', { delivery: 'sent' }),
+      server.send(OTHER, 'is here'),
+    ]);
+    assert.equal((await client.recv()).toString(), 'is here');
+    assert.deepEqual(server.undelivered.find(({ deviceId }) => deviceId === ID)?.messages.length, 2);
+    const kept = await server.close('kept');
+    assert.deepEqual(await outcomes, ['kept', 'kept', 'delivered']);
+    assert.deepEqual(kept, [
+      {
+        deviceId: ID,
+        messages: [
+          {
+            message: new Uint8Array(Buffer.from('one')),
+            delivery: 'confirmed',
+            key: 'set-point',
+            maxAgeMs: 60_000,
+          },
+          { message: new Uint8Array(Buffer.from('two')), delivery: 'sent' },
+        ],
+      },
+    ]);
+    const next = await loopback.serve({ mailboxCount: 1 });
+    const later = next.send(ID, 'later');
+    next.restore(kept);
+    await assert.rejects(next.send(ID, 'too much'), { code: 'USMP_OUTBOX_FULL' });
+    const again = await loopback.pair(next, { deviceId: ID });
+    for (const text of ['one', 'two', 'later']) assert.equal((await again.client.recv()).toString(), text);
+    assert.equal(await later, 'delivered');
+  });
+
+  it('checks how it is told to', async () => {
+    const server = await loopback.serve();
+    await assert.rejects(server.close('thrown away' as 'kept'), { name: 'ArgumentError', field: 'outcome' });
+    await (await loopback.pair(server)).client.ping();
   });
 });

@@ -167,6 +167,42 @@ describe('a server over both protocols', () => {
     }
   });
 
+  for (const [from, to] of [
+    ['tcp', 'udp'],
+    ['udp', 'tcp'],
+  ] as const) {
+    it(`gives a device that comes back over ${to} what waits since it left over ${from}, in order and once`, async () => {
+      const server = await loopback.serve({ protocol: 'both' });
+      const first = await loopback.pair(server, { protocol: from, deviceId: ID });
+      const texts = Array.from({ length: 40 }, (_, n) => `message ${n}`);
+      const outcomes = texts.slice(0, 10).map((text) => server.send(ID, text));
+      for (const text of texts.slice(0, 10)) assert.equal((await first.client.recv()).toString(), text);
+      await Promise.all(outcomes);
+      await first.client.disconnect();
+      assert.ok(await eventually(() => server.devices.get(ID)?.presence.at === 'offline'));
+      const waiting = texts.slice(10).map((text) => server.send(ID, text));
+      const second = await loopback.pair(server, { protocol: to, deviceId: ID });
+      for (const text of texts.slice(10)) assert.equal((await second.client.recv()).toString(), text);
+      assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['delivered']));
+      assert.equal(server.devices.get(ID)?.sent, 40);
+    });
+
+    it(`takes to ${to} what a session over ${from} had under way when the device came again`, async () => {
+      const server = await loopback.serve({ protocol: 'both' });
+      const first = await loopback.pair(server, { protocol: from, deviceId: ID });
+      first.client.pause(); // it takes nothing more, and so gives no receipt
+      await first.client.ping();
+      const texts = Array.from({ length: 300 }, (_, n) => `message ${n}`.padEnd(400));
+      const waiting = texts.map((text) => server.send(ID, text));
+      const second = await loopback.pair(server, { protocol: to, deviceId: ID });
+      const got: string[] = [];
+      while (got.at(-1) !== texts.at(-1)) got.push((await second.client.recv()).toString());
+      await Promise.all(waiting);
+      const from0 = texts.indexOf(got[0]!);
+      assert.deepEqual(got, texts.slice(from0), 'what was not taken, in order');
+    });
+  }
+
   it('counts the sessions of both together', async () => {
     const server = await loopback.serve({ protocol: 'both', maxConnections: 2 });
     const codes = codesOf(server);

@@ -142,3 +142,90 @@ for (const protocol of PROTOCOLS) {
     });
   });
 }
+
+describe('a server that is handed over to another choice of transports', () => {
+  const loopback = useLoopback();
+  const options = (more: Partial<ServerOptions> = {}): ServerOptions => ({
+    psk: PSK,
+    host: HOST,
+    port: 0,
+    noticeInterval: 0,
+    ...more,
+  });
+
+  for (const protocol of PROTOCOLS) {
+    const other = protocol === 'tcp' ? 'udp' : 'tcp';
+
+    it(`from ${protocol} to both opens ${other} on the same port, and touches nothing else`, async () => {
+      const server = await loopback.serve({ protocol });
+      const { port } = server;
+      const { client, session } = await loopback.pair(server, { protocol, deviceId: ID });
+      const under = loopback.client(server, { protocol, deviceId: OTHER });
+      const done = server.handOver(options({ protocol: 'both' }));
+      await Promise.all([under.connect(), done]); // what stays lets in meanwhile
+      assert.equal(server.port, port);
+      assert.equal(server.sessions.get(ID), session);
+      await client.ping();
+      const { client: second } = await loopback.pair(server, { protocol: other, deviceId: IDS[2]! });
+      await second.ping();
+      assert.equal(server.sessions.size, 3);
+    });
+
+    it(`from both to ${protocol} ends the sessions over ${other} only`, async () => {
+      const server = await loopback.serve({ protocol: 'both' });
+      const { port } = server;
+      const stays = await loopback.pair(server, { protocol, deviceId: ID });
+      const goes = await loopback.pair(server, { protocol: other, deviceId: OTHER });
+      const ended = once(goes.session, 'close') as Promise<[USMPError]>;
+      await server.handOver(options({ protocol }));
+      assert.equal((await ended)[0].code, 'USMP_SETTINGS_CHANGED');
+      assert.deepEqual([server.port, [...server.sessions.keys()]], [port, [ID]]);
+      await stays.client.ping();
+      await loopback.serve({ protocol: other, port: port! }); // it is free
+    });
+
+    it(`from ${protocol} to both goes on when the port is taken over ${other}, and can be told again`, async () => {
+      const server = await loopback.serve({ protocol });
+      const { port } = server;
+      const blocker = await loopback.serve({ protocol: other, port: port! });
+      const { client } = await loopback.pair(server, { protocol, deviceId: ID });
+      const both = options({ protocol: 'both', port: port! });
+      await assert.rejects(server.handOver(both), { code: 'USMP_PORT_IN_USE' });
+      await client.ping();
+      await (await loopback.pair(server, { protocol, deviceId: OTHER })).client.ping();
+      await blocker.close();
+      await server.handOver(both);
+      await (await loopback.pair(server, { protocol: other, deviceId: IDS[2]! })).client.ping();
+      assert.equal(server.sessions.size, 3);
+    });
+  }
+
+  it('from tcp to udp and back ends what it can not have, on the same port', async () => {
+    const server = await loopback.serve({ protocol: 'tcp' });
+    const { port } = server;
+    const first = await loopback.pair(server, { protocol: 'tcp', deviceId: ID });
+    const ended = once(first.session, 'close') as Promise<[USMPError]>;
+    await server.handOver(options({ protocol: 'udp', port: port! }));
+    assert.equal((await ended)[0].code, 'USMP_SETTINGS_CHANGED');
+    await loopback.pair(server, { protocol: 'udp', deviceId: ID });
+    await server.handOver(options({ protocol: 'tcp', port: port! }));
+    assert.deepEqual([server.port, server.sessions.size], [port, 0]);
+    await loopback.pair(server, { protocol: 'tcp', deviceId: ID });
+  });
+
+  it('leaves the sockets alone when the port that the system chose is asked for by its number', async () => {
+    const server = await loopback.serve({ protocol: 'both' });
+    const { client } = await loopback.pair(server, { protocol: 'udp', deviceId: ID });
+    await server.handOver(options({ protocol: 'both', port: server.port! }));
+    await client.ping();
+  });
+
+  it('closes when it is told to while it changes', async () => {
+    const server = await loopback.serve({ protocol: 'tcp' });
+    const { client } = await loopback.pair(server, { protocol: 'tcp' });
+    const changed = server.handOver(options({ protocol: 'both' }));
+    await Promise.all([changed, server.close()]);
+    assert.equal(server.port, undefined);
+    assert.ok(await eventually(() => !client.connected));
+  });
+});

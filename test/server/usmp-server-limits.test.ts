@@ -141,7 +141,9 @@ for (const protocol of PROTOCOLS) {
       assert.ok(await eventually(() => codes.length > 0));
       if (protocol === 'udp') for (const tap of taps) await tap.clock.advance(60_000);
       const settled = await Promise.allSettled(outcomes);
-      const told = settled.map((each) => (each.status === 'fulfilled' ? 'in' : (each.reason as USMPError).code));
+      const told = settled.map((each) =>
+        each.status === 'fulfilled' ? 'in' : (each.reason as USMPError).code,
+      );
       assert.deepEqual(told.sort(), [unanswered, 'in'], 'before it has proven anything');
       assert.deepEqual([established, codes[0]], [1, 'USMP_NOT_ADMITTED']);
     });

@@ -23,8 +23,10 @@ interface VisitorOptions {
   readonly psk?: string;
 }
 
-export function entranceWorld(given: Partial<ServerOptions> = {}) {
-  const clock = new FakeClock();
+export function entranceWorld<C extends FakeClock = FakeClock>(
+  given: Partial<ServerOptions> = {},
+  clock: C = new FakeClock() as C,
+) {
   const random = seededRandom(11);
   const refused: string[] = [];
   const present = new Map<string, Channel>();
@@ -45,12 +47,7 @@ export function entranceWorld(given: Partial<ServerOptions> = {}) {
 
   /** Has opened a connection, or is about to send its HELLO. */
   const visitor = (options: VisitorOptions = {}) => {
-    const {
-      deviceId = 'a4:cf:12:00:00:01',
-      address = '192.0.2.1',
-      protocol = 'tcp',
-      psk = PSK,
-    } = options;
+    const { deviceId = 'a4:cf:12:00:00:01', address = '192.0.2.1', protocol = 'tcp', psk = PSK } = options;
     const handshake = new ClientHandshake({
       deviceId: toDeviceId(deviceId),
       psk: new Secret(ascii(psk)),
