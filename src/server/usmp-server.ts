@@ -15,8 +15,8 @@ import { sessionsRuledOut } from './hand-over.js';
 import { checkKeptMailboxes, type KeptMailbox } from './kept.js';
 import { keyFinder, type KeyFinder, type PskSource } from './keys.js';
 import { Keyring } from './keyring.js';
-import { listen, Listening, type Where } from './listen.js';
-import type { Arrival, Incoming } from './listener.js';
+import { listen, Listening } from './listen.js';
+import type { Incoming } from './listener.js';
 import {
   checkServerOptions,
   systemServerEnvironment,
@@ -24,6 +24,7 @@ import {
   type ServerEnvironment,
   type ServerOptions,
 } from './options.js';
+import { Port } from './port.js';
 import { Refusals, type Knock, type Refused } from './refusals.js';
 import type { ServerSession } from './server-session.js';
 import { Sessions } from './sessions.js';
@@ -54,14 +55,6 @@ export interface ServerStats {
 /** How long a close waits for receipts of what is under way, before BYE. */
 const DRAIN_MS = 250;
 
-type State =
-  | { readonly at: 'closed' }
-  | { readonly at: 'starting'; readonly started: Promise<void> }
-  | { readonly at: 'listening'; readonly listening: Listening }
-  /** To other settings; what stays goes on meanwhile. */
-  | { readonly at: 'changing'; readonly staying: Listening; readonly changed: Promise<void> }
-  | { readonly at: 'closing'; readonly closed: Promise<KeptMailbox[]> };
-
 export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #options: CheckedServerOptions;
   readonly #environment: ServerEnvironment;
@@ -70,7 +63,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   readonly #refusals: Refusals;
   readonly #entrance: Entrance;
   readonly #sessions = new Sessions();
-  #state: State = { at: 'closed' };
+  readonly #port = new Port<KeptMailbox[]>((staying) => this.#listen(staying));
   #calledOff = 0;
 
   /** @throws ArgumentError naming the option that is not usable. Nothing is opened before `listen`. */
@@ -106,7 +99,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
 
   /** The port listened on, which the system chose when the option was 0; undefined while closed. */
   get port(): number | undefined {
-    return this.#listening?.port;
+    return this.#port.listening?.port;
   }
 
   /** The open sessions by device id (`aa:bb:cc:dd:ee:ff`). */
@@ -203,23 +196,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
 
   /** Opens the port, after a close that is under way. @throws USMPError (`USMP_PORT_IN_USE`, `USMP_PORT_FORBIDDEN`, `USMP_LISTEN`). */
   listen(): Promise<void> {
-    if (this.#state.at === 'listening') return Promise.resolve();
-    if (this.#state.at === 'starting') return this.#state.started;
-    if (this.#state.at === 'changing') return this.#state.changed;
-    const before = this.#state.at === 'closing' ? this.#state.closed : Promise.resolve();
-    const started = before
-      .then(() => this.#listen())
-      .then(
-        (listening) => {
-          this.#state = { at: 'listening', listening };
-        },
-        (error: unknown) => {
-          this.#state = { at: 'closed' };
-          throw error;
-        },
-      );
-    this.#state = { at: 'starting', started };
-    return started;
+    return this.#port.open();
   }
 
   /** What is in the mailboxes, to be kept over a restart. */
@@ -245,17 +222,9 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   close(outcome: 'kept'): Promise<KeptMailbox[]>;
   async close(outcome?: 'kept'): Promise<KeptMailbox[] | void> {
     if (outcome !== undefined) checkChoice('outcome', outcome, ['kept']);
-    if (this.#state.at === 'starting') await this.#state.started.catch(() => undefined);
-    if (this.#state.at === 'changing') await this.#state.changed.catch(() => undefined);
-    if (this.#state.at === 'listening') {
-      const closed = this.#close(this.#state.listening, outcome);
-      this.#state = { at: 'closing', closed };
-      void closed.then(() => {
-        if (this.#state.at === 'closing') this.#state = { at: 'closed' };
-      });
-    }
-    // When it is closed: what is left when another port could not be opened, or was sent before the first one.
-    return this.#state.at === 'closing' ? this.#state.closed : this.#endAll(outcome);
+    const left = await this.#port.close((listening) => this.#close(listening, outcome));
+    // When it was closed: what is left when another port could not be opened, or was sent before the first one.
+    return left ?? this.#endAll(outcome);
   }
 
   async #close(listening: Listening, outcome?: 'kept'): Promise<KeptMailbox[]> {
@@ -273,7 +242,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
     const kept = this.#giveUp(outcome);
     await Promise.all(ending);
     // What was sent meanwhile, unless there is a next life for it.
-    return this.#state.at === 'closing' ? [...kept, ...this.#giveUp(outcome)] : kept;
+    return this.#port.at === 'closing' ? [...kept, ...this.#giveUp(outcome)] : kept;
   }
 
   #giveUp(outcome?: 'kept'): KeptMailbox[] {
@@ -290,48 +259,19 @@ export class USMPServer extends EventEmitter<ServerEvents> {
 
   async #takeOver(after: Omit<CheckedServerOptions, 'keys'>, judged: Promise<void>): Promise<void> {
     const before = { ...this.#options };
-    const isSamePort = (this.#listening ?? new Listening(before)).isAt(after);
+    const isSamePort = (this.#port.listening ?? new Listening(before)).isAt(after);
     const ending = sessionsRuledOut(this.#sessions, before, after, isSamePort);
     const ended = Array.from(ending, ([session, reason]) => session.end(reason));
     Object.assign(this.#options, after); // whoever looks at the options sees the new ones
     this.#devices.limit(after.devices);
     this.#refusals.setInterval(after.devices.noticeMs);
-    if (this.#state.at === 'starting') await this.#state.started.catch(() => undefined);
-    if (this.#state.at === 'changing') await this.#state.changed.catch(() => undefined);
-    if (this.#state.at === 'listening') await this.#change(this.#state.listening, after, ended);
+    await this.#port.change(after, async (leaving) => {
+      await Promise.all([...ended, this.#entrance.close([...leaving.listeners.keys()])]);
+      // It is closed when its last session is over, but its port is free in the next turn.
+      void leaving.close();
+      await new Promise<void>((resolve) => this.#environment.clock.afterArrivals(resolve));
+    });
     await Promise.all([judged, ...ended]);
-  }
-
-  /** Listens where these settings say, from now on; what stays is not touched. @throws USMPError */
-  async #change(listening: Listening, after: Where, ended: readonly Promise<unknown>[]): Promise<void> {
-    const { staying, leaving } = listening.split(after);
-    if (leaving.isEmpty && !staying.lacks(after)) return;
-    const change = async (): Promise<Listening> => {
-      if (!leaving.isEmpty) {
-        await Promise.all([...ended, this.#entrance.close([...leaving.listeners.keys()])]);
-        // It is closed when its last session is over, but its port is free in the next turn.
-        void leaving.close();
-        await new Promise<void>((resolve) => this.#environment.clock.afterArrivals(resolve));
-      }
-      return this.#listen(staying);
-    };
-    const changed = change().then(
-      (now) => {
-        this.#state = { at: 'listening', listening: now };
-      },
-      (error: unknown) => {
-        this.#state = staying.isEmpty ? { at: 'closed' } : { at: 'listening', listening: staying };
-        throw error;
-      },
-    );
-    this.#state = { at: 'changing', staying, changed };
-    await changed;
-  }
-
-  /** What is listened on for now. */
-  get #listening(): Listening | undefined {
-    if (this.#state.at === 'changing') return this.#state.staying;
-    return this.#state.at === 'listening' ? this.#state.listening : undefined;
   }
 
   #wallTime(): number {
@@ -341,14 +281,14 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   [inspect.custom](): string {
     const { protocol, host, port } = this.#options;
     const url = `${protocol}://${hostAndPort(host, this.port ?? port)}`;
-    return `USMPServer ${url} ${this.#state.at}, ${this.#sessions.size} sessions`;
+    return `USMPServer ${url} ${this.#port.at}, ${this.#sessions.size} sessions`;
   }
 
   #listen(staying?: Listening): Promise<Listening> {
     const { clock, random } = this.#environment;
-    const isTaken = ({ protocol }: Arrival): boolean => this.#listening?.listeners.has(protocol) ?? false;
     const incoming: Incoming = {
-      begin: (arrival) => (isTaken(arrival) ? this.#entrance.begin(arrival) : undefined),
+      begin: (arrival) =>
+        this.#port.listening?.listeners.has(arrival.protocol) ? this.#entrance.begin(arrival) : undefined,
       moved: (channel, remote) => {
         this.#entrance.moved(channel, remote);
         this.#sessions.moved(channel, remote);
