@@ -84,7 +84,7 @@ const client = (port: number, protocol: Protocol): USMPClient =>
 /** A million sealed frames of sessions that do not exist, at a door with a thousand that do. */
 function forged(): void {
   const cookies = createCookies((count) => randomBytes(count));
-  const doorman = new Doorman<object>({ cookies, maxHelloRetriesPerSecond: 2_000 });
+  const doorman = new Doorman<object>({ cookies, maxHelloRetriesPerSecond: 2_000, random: randomBytes });
   for (let n = 0; n < 1_000; n++) {
     const session = {};
     doorman.began(session, { address: HOST, port: n }, randomBytes(66));

@@ -200,6 +200,11 @@ export class Channel {
     await this.closed;
   }
 
+  /** Datagrams: the other side is at another address now, to which the transport writes. */
+  moved(): void {
+    this.#run((party, now) => party.moved(now));
+  }
+
   /** Ends at once, without BYE. */
   abort(error: USMPError): void {
     this.#fail(error);

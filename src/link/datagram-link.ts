@@ -115,11 +115,21 @@ export class DatagramLink implements Link {
       this.#underWay = undefined;
       return silence;
     }
+    this.#repeat(underWay, now);
+    return undefined;
+  }
+
+  moved(now: number): void {
+    // What has not left yet goes to the new place anyway.
+    if (this.#underWay && !this.#outbound.includes(this.#underWay.frame.bytes))
+      this.#repeat(this.#underWay, now);
+  }
+
+  #repeat(underWay: UnderWay, now: number): void {
     underWay.sends += 1;
     this.#repeats += 1;
     underWay.repeatAt = now + this.#timeoutAfter(underWay.sends, underWay.frame);
     this.#outbound.push(underWay.frame.bytes);
-    return undefined;
   }
 
   // Receiving

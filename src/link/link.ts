@@ -57,6 +57,8 @@ export interface Link {
   drop(): void;
   /** What the frame under way has met with so far, where that is known. */
   silence(now: number): Silence | undefined;
+  /** The other side is elsewhere now: what is under way was sent to where it is no longer, and is sent again. */
+  moved(now: number): void;
   /** Frames that were sent again so far. */
   readonly repeats: number;
   /** When `tick` is due, in the caller's milliseconds. */

@@ -55,6 +55,10 @@ export class StreamLink implements Link {
     return undefined;
   }
 
+  moved(): void {
+    // A stream does not move.
+  }
+
   tick(): undefined {
     return undefined;
   }

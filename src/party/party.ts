@@ -166,6 +166,11 @@ export class Party {
     this.#live(({ sender }) => sender.pump(now));
   }
 
+  /** Datagrams: the other side has shown that it is at another address now. */
+  moved(now: number): void {
+    this.#live(() => this.#link.moved(now));
+  }
+
   /** Whether the messages of the other side are taken; of a stream the caller reads nothing meanwhile. */
   setReceiving(receiving: boolean, now: number): void {
     this.#link.isTaking = receiving;

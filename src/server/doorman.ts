@@ -4,6 +4,7 @@
  * so its session is found whatever address it comes from; all else goes by address and port. The cheapest check comes
  * first, and nothing is kept of a stranger.
  */
+import type { Random } from '../crypto/random.js';
 import type { Cookies } from '../handshake/cookie.js';
 import { sameBytes, viewOf } from '../wire/bytes.js';
 import {
@@ -79,6 +80,8 @@ export interface DoormanOptions {
   readonly cookies: Cookies;
   /** HELLOs without cookie that are answered, and HELLOs with one that are looked at. */
   readonly maxHelloRetriesPerSecond: number;
+  /** Chooses among those who ask for too much. */
+  readonly random: Random;
 }
 
 export class Doorman<C extends object> {
@@ -90,10 +93,10 @@ export class Doorman<C extends object> {
   readonly #byId = new Map<bigint, C>();
   readonly #known = new Map<C, Known>();
 
-  constructor({ cookies, maxHelloRetriesPerSecond }: DoormanOptions) {
+  constructor({ cookies, maxHelloRetriesPerSecond, random }: DoormanOptions) {
     this.#cookies = cookies;
-    this.#toAnswer = new Allowance(maxHelloRetriesPerSecond);
-    this.#toCheck = new Allowance(maxHelloRetriesPerSecond);
+    this.#toAnswer = new Allowance(maxHelloRetriesPerSecond, random);
+    this.#toCheck = new Allowance(maxHelloRetriesPerSecond, random);
   }
 
   /** Addresses with which something goes on; the others are forgotten. */
@@ -176,11 +179,14 @@ export class Doorman<C extends object> {
     return { type: 'deliver', to: at.beginning ? [at.beginning, ...at.sessions] : [...at.sessions] };
   }
 
-  #plainHello(datagram: Uint8Array, { address, port }: Remote, now: number): Decision<C> {
-    if (!this.#toAnswer.take(address, now)) return DROP; // the client repeats it
+  #plainHello(datagram: Uint8Array, remote: Remote, now: number): Decision<C> {
+    if (!this.#toAnswer.take(remote, now)) return DROP; // the client repeats it
     const frame = soundFrame(datagram);
     if (!frame) return DROP;
-    return { type: 'reply', datagrams: answerPlainHello(frame, this.#cookies.issue(address, port, now)) };
+    return {
+      type: 'reply',
+      datagrams: answerPlainHello(frame, this.#cookies.issue(remote.address, remote.port, now)),
+    };
   }
 
   #cookieHello(datagram: Uint8Array, remote: Remote, now: number): Decision<C> {
@@ -189,7 +195,7 @@ export class Doorman<C extends object> {
       const hello = conversation && this.#known.get(conversation)?.hello;
       if (hello && sameBytes(hello, datagram)) return { type: 'deliver', to: [conversation] };
     }
-    if (!this.#toCheck.take(remote.address, now)) return DROP; // the client repeats it
+    if (!this.#toCheck.take(remote, now)) return DROP; // the client repeats it
     const frame = soundFrame(datagram);
     if (frame?.seq !== COOKIE_HELLO_SEQ) return DROP;
     const { cookie, deviceId } = decodeHello(frame.payload);

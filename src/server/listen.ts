@@ -3,6 +3,7 @@
  * settings open what is missing and close what is not wanted, and leave the other one alone.
  */
 import type { Clock } from '../clock.js';
+import type { Random } from '../crypto/random.js';
 import type { Cookies } from '../handshake/cookie.js';
 import { PROTOCOLS, type Protocol } from '../transport/transport.js';
 import { explainListenFailure, type Incoming, type Listener } from './listener.js';
@@ -22,6 +23,7 @@ export interface ListenOptions extends Where {
   readonly clock: Clock;
   readonly cookies: Cookies;
   readonly maxHelloRetriesPerSecond: number;
+  readonly random: Random;
 }
 
 type Listeners = ReadonlyMap<Protocol, Listener>;

@@ -54,6 +54,7 @@ export async function listenUdp(
       conversation.remote = from;
       doorman.moved(conversation, from);
       incoming.moved(conversation.channel, from);
+      conversation.channel.moved();
     },
     pause: () => undefined,
     resume: () => undefined,

@@ -294,7 +294,7 @@ export class USMPServer extends EventEmitter<ServerEvents> {
         this.#sessions.moved(channel, remote);
       },
     };
-    return listen({ ...this.#options, incoming, clock, cookies: createCookies(random) }, staying);
+    return listen({ ...this.#options, incoming, clock, random, cookies: createCookies(random) }, staying);
   }
 
   #admitted(admitted: Admitted): void {

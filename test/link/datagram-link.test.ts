@@ -57,6 +57,20 @@ describe('DatagramLink', () => {
     assert.equal(link.answered(5), false);
   });
 
+  it('sends what is under way again at once when the other side has moved, which is one of its sends', () => {
+    const link = linkAt();
+    link.moved(0);
+    assert.deepEqual(link.take(), []);
+    link.send([outgoing()], 0);
+    link.moved(0);
+    assert.deepEqual(link.take(), [BYTES], 'what has not left yet goes to the new place anyway');
+    link.moved(100);
+    assert.deepEqual([link.take(), link.repeats, link.deadline], [[BYTES], 1, 1_100]);
+    assert.equal(utack(link, { type: 5, seq: 7 }, 150), true);
+    link.moved(200);
+    assert.deepEqual(link.take(), []);
+  });
+
   it('repeats a frame at its deadline and not before, however often it is asked', () => {
     const link = linkAt();
     send(link, outgoing(), 1000);

@@ -37,7 +37,7 @@ function sealed(sessionId: Uint8Array, type: FrameType = FrameType.DATA): Uint8A
 
 function world(maxHelloRetriesPerSecond = 2_000) {
   const cookies = createCookies(seededRandom(4));
-  const doorman = new Doorman<Name>({ cookies, maxHelloRetriesPerSecond });
+  const doorman = new Doorman<Name>({ cookies, maxHelloRetriesPerSecond, random: seededRandom(6) });
   const cookieHello = (remote: Remote, seq: number = COOKIE_HELLO_SEQ, clientPublic = random.bytes(32)) =>
     encodeFrame({
       type: FrameType.HELLO,
@@ -210,9 +210,60 @@ describe('the doorman of a UDP port', () => {
     };
     assert.equal(count(['a'], 0), 5);
     assert.equal(count(['a', 'b', 'c'], 99), 5);
-    assert.equal(count(['a', 'b', 'c'], 100), 10);
-    assert.equal(count(['a', 'b', 'c'], 200), 10);
+    for (const now of [100, 200, 300]) assert.ok(count(['a', 'b', 'c'], now) <= 10);
+    assert.equal(count(['a', 'b', 'c'], 1_000), 10);
   });
+
+  for (const { where, remote, most } of [
+    { where: 'one port of its address', remote: () => ({ ...HERE, port: 5_000 }), most: 2 },
+    {
+      where: 'ten ports of its address',
+      remote: (n: number) => ({ ...HERE, port: 5_000 + (n % 10) }),
+      most: 9,
+    },
+    {
+      where: 'all ports of its address',
+      remote: (n: number) => ({ ...HERE, port: 5_000 + (n % 50_000) }),
+      most: 20,
+    },
+    {
+      where: 'everywhere',
+      remote: (n: number) => ({ address: `10.${n % 250}.${(n >> 8) % 250}.1`, port: 1 }),
+      most: 12,
+    },
+  ]) {
+    it(`lets a newcomer in beside 10,000 HELLOs a second, with and without cookie, from ${where}`, () => {
+      const { doorman, cookieHello, decide } = world(5_000);
+      const wrong = cookieHello(THERE);
+      let flooded = 0;
+      const flood = (from: number, until: number): void => {
+        for (let now = from; now < until; now++) {
+          for (let n = 0; n < 10; n++) {
+            const source = remote(flooded++);
+            decide(plainHello, source, now);
+            decide(wrong, source, now);
+          }
+        }
+      };
+      const sends = [];
+      let now = 0;
+      for (let newcomer = 0; newcomer < 6; newcomer++) {
+        const here = { ...HERE, port: 60_000 + newcomer };
+        let count = 0;
+        for (const step of ['reply', 'begin'] as const) {
+          do {
+            count += 1;
+            flood(now, (now += 137)); // its repeats fall anywhere in the windows
+          } while (decide(step === 'reply' ? plainHello : cookieHello(here), here, now) !== step);
+        }
+        sends.push(count);
+      }
+      sends.sort((a, b) => a - b);
+      assert.ok(sends[3]! <= most, `half of them within ${sends[3]!} sends`);
+      assert.ok(sends.at(-1)! <= 4 * most, `all within ${sends.at(-1)!}`);
+      assert.equal(doorman.addresses, 0);
+    }).timeout(20_000);
+  }
 
   it('looks at so many cookies in a tenth of a second, and goes on with its sessions meanwhile', () => {
     const { cookieHello, session, decide } = world(100);
@@ -220,6 +271,6 @@ describe('the doorman of a UDP port', () => {
     for (let n = 0; n < 50; n++) decide(cookieHello(THERE), HERE);
     assert.equal(decide(cookieHello(HERE), HERE), 'drop');
     assert.equal(decide(sealed(ID_1)), 'to one');
-    assert.equal(decide(cookieHello(HERE), HERE, 100), 'begin');
+    assert.equal(decide(cookieHello(HERE), HERE, 1_000), 'begin');
   });
 });

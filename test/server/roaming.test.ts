@@ -111,6 +111,21 @@ describe('a session over UDP whose device changes its address', () => {
     );
   });
 
+  it('gets again at once what went to where it was, once for a move', async () => {
+    const { nat, client, session } = await world();
+    await nat.rebind();
+    const lost = nat.toClient.length;
+    const sent = session.send('to where it was');
+    assert.ok(await eventually(() => nat.toClient.length > lost));
+    const before = nat.toClient.length;
+    await client.send('from elsewhere');
+    assert.equal((await client.recv({ timeout: 5 })).toString(), 'to where it was');
+    await sent;
+    await client.send('and again');
+    const again = nat.toClient.slice(before).filter(({ bytes }) => nameOf(bytes).startsWith('DATA'));
+    assert.deepEqual([again.length, session.repeats], [1, 1]);
+  });
+
   it('is not moved by a repeat from elsewhere, which is acknowledged there', async () => {
     const { nat, client, session } = await world();
     await client.send('recorded');

@@ -50,7 +50,7 @@ async function world(loopback: Loopback) {
       },
       moved: (channel, remote) => hooks.moves.push({ channel, remote }),
     },
-    { clock, cookies: createCookies(systemRandom), maxHelloRetriesPerSecond: 2_000 },
+    { clock, random: systemRandom, cookies: createCookies(systemRandom), maxHelloRetriesPerSecond: 2_000 },
   );
   loopback.after(async () => {
     await Promise.all(channels.map((channel) => channel.close(0)));
