@@ -34,16 +34,12 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   'src/error-codes.ts': { by: 'test/errors.test.ts', why: 'the table of the error classes' },
   'src/handshake/handshake.ts': { by: 'test/handshake/joined.test.ts', why: 'what both sides share' },
   'src/link/link.ts': { by: 'test/link/stream-link.test.ts', why: 'the interface of both links' },
-  'src/server/allowance.ts': {
-    by: 'test/server/doorman.test.ts',
-    why: 'what the doorman may answer at once',
-  },
   'src/server/device-options.ts': {
     by: 'test/server/options.test.ts',
     why: 'part of the options of a server',
   },
-  'src/server/refusals.ts': { by: 'test/server/devices.test.ts', why: 'events of a server' },
-  'src/server/notices.ts': { by: 'test/server/devices.test.ts', why: 'how often events are told' },
+  'src/server/device.ts': { by: 'test/server/devices.test.ts', why: 'a record of the table of devices' },
+  'src/server/sessions.ts': { by: 'test/server/usmp-server.test.ts', why: 'made by a server only' },
   'src/server/listen.ts': { by: 'test/server/crowds.test.ts', why: 'needs sockets and a server' },
   'src/server/listener.ts': {
     by: 'test/server/usmp-server.test.ts',

@@ -167,9 +167,7 @@ export class Party {
   }
 
   /** Datagrams: the other side has shown that it is at another address now. */
-  moved(now: number): void {
-    this.#live(() => this.#link.moved(now));
-  }
+  readonly moved = (now: number): void => this.#live(() => this.#link.moved(now));
 
   /** Whether the messages of the other side are taken; of a stream the caller reads nothing meanwhile. */
   setReceiving(receiving: boolean, now: number): void {

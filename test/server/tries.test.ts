@@ -132,7 +132,8 @@ describe('Tries to prove to be a device', () => {
       if (atHome) await succeed('nat');
       const attacking = attack(Array<string>(guessers).fill('nat'));
       await clock.advance(60_000);
-      let [waited, rounds] = [0, 40];
+      const rounds = 40;
+      let waited = 0;
       for (let n = 0; n < rounds; n++) {
         waited += await succeed('nat');
         await clock.advance(10_000);
