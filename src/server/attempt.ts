@@ -116,10 +116,8 @@ export class Attempt {
   }
 
   /** Unless it is over. */
-  #goOn(phase: Phase): boolean {
-    if (this.#phase.at === 'over') return false;
-    this.#phase = phase;
-    return true;
+  #goOn(phase: Phase): void {
+    if (this.#phase.at !== 'over') this.#phase = phase;
   }
 
   /** Has a place for its session, as far as others let it have one in time; ends the handshake when there is none. */
