@@ -53,12 +53,12 @@ export class Intake {
   }
 
   add(bytes: Uint8Array): void {
-    const { isDatagram, turn } = this.#options;
+    const { isDatagram, turn, isSession = () => true } = this.#options;
     this.#count += 1;
     if (isDatagram && this.#waiting.length >= MAX_DATAGRAMS) return;
     this.#waiting.push(bytes);
     if (this.#state !== 'idle') return;
-    if (turn.isSpent) this.#later();
+    if (turn.isSpent || !isSession()) this.#later();
     else this.#work();
   }
 

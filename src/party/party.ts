@@ -148,20 +148,11 @@ export class Party {
   /** The transport is gone; `cause` says why, where it knows. */
   transportClosed(cause?: NodeJS.ErrnoException): void {
     const state = this.#state;
-    switch (state.at) {
-      case 'closing':
-        this.#end({ type: 'closed' });
-        break;
-      case 'idle':
-      case 'handshaking': {
-        // A side that refuses closes the connection.
-        const { handshake } = state.options;
-        this.#fail(isClosedByPeer(cause) ? handshake.failure({ by: 'close' }) : this.#broken(cause));
-        break;
-      }
-      default:
-        this.#fail(this.#broken(cause));
-    }
+    const isOpening = state.at === 'idle' || state.at === 'handshaking';
+    if (state.at === 'closing') this.#end({ type: 'closed' });
+    // A side that refuses closes the connection.
+    else if (isOpening && isClosedByPeer(cause)) this.#fail(state.options.handshake.failure({ by: 'close' }));
+    else this.#fail(this.#broken(cause));
   }
 
   /** Ends with this error and without BYE. */
