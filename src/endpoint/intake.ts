@@ -9,7 +9,10 @@ export interface IntakeOptions {
   readonly turn: Turn;
   /** Datagrams are put in whatever the room, as they also carry acknowledgements; too many of them get lost. */
   readonly isDatagram: boolean;
-  /** Whether it is a session by now, which a crowd of handshakes is not to hold up; it is by default. */
+  /**
+   * Whether it is a session by now, which a crowd of handshakes is not to hold up, or a client, which is no crowd; it is
+   * by default.
+   */
   readonly isSession?: () => boolean;
   /** Works off these bytes, or what is left of those before. @returns false when `mayGoOn` had said so. */
   readonly work: (bytes: Uint8Array | undefined, mayGoOn: () => boolean) => boolean;

@@ -71,6 +71,10 @@ export class Party {
     return this.#state.at;
   }
 
+  get isClient(): boolean {
+    return this.#other === 'gateway';
+  }
+
   /** Whether it works on datagrams, which may be lost, and not on a stream. */
   get isDatagram(): boolean {
     return this.#link.kind === 'datagram';
