@@ -1,6 +1,7 @@
 /** The gateway under test in a process of its own, which echoes; its memory, CPU and event loop are measured alone. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { USMPServer, type ServerOptions } from '../../src/index.js';
+import type { ServerOptions } from '../../src/index.js';
+import { USMPServer } from './engine.js';
 import { PSK, type GatewayOptions, type Measure } from './gateway.js';
 
 const given = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
@@ -29,7 +30,7 @@ server.on('session', (session) => {
 server.on('refused', ({ reason }) => {
   refusals[reason.message] = (refusals[reason.message] ?? 0) + 1;
 });
-const delay = monitorEventLoopDelay({ resolution: 10 });
+const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 
 process.on('message', (what) => {

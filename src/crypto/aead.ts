@@ -83,7 +83,14 @@ export const nobleAead: AeadProvider = {
   },
 };
 
-/** The faster provider that has the suite. */
+/** One for all sessions, as it keeps nothing. */
+const made = new Map<Suite, Aead>();
+
+/** That of the faster provider that has the suite. */
 export function createAead(suite: Suite): Aead {
-  return (nodeAead.supports(suite) ? nodeAead : nobleAead).create(suite);
+  const found = made.get(suite);
+  if (found) return found;
+  const aead = (nodeAead.supports(suite) ? nodeAead : nobleAead).create(suite);
+  made.set(suite, aead);
+  return aead;
 }

@@ -118,7 +118,7 @@ export class Channel {
     this.#intake = new Intake({
       turn: this.#turn,
       isDatagram: options.party.isDatagram,
-      isSession: () => !partyIsOpening(options.party),
+      isSession: () => this.#party.isClient || !partyIsOpening(this.#party),
       work: (bytes, mayGoOn) => this.#workOff(bytes, mayGoOn),
       onListening: (listening) => this.#run((party, now) => party.setReceiving(listening, now)),
       onReading: (reading) => (reading ? this.#transport.resume() : this.#transport.pause()),

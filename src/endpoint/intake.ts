@@ -9,7 +9,10 @@ export interface IntakeOptions {
   readonly turn: Turn;
   /** Datagrams are put in whatever the room, as they also carry acknowledgements; too many of them get lost. */
   readonly isDatagram: boolean;
-  /** Whether it is a session by now, which a crowd of handshakes is not to hold up; it is by default. */
+  /**
+   * Whether it is a session by now, which a crowd of handshakes is not to hold up, or a client, which is no crowd; it is
+   * by default.
+   */
   readonly isSession?: () => boolean;
   /** Works off these bytes, or what is left of those before. @returns false when `mayGoOn` had said so. */
   readonly work: (bytes: Uint8Array | undefined, mayGoOn: () => boolean) => boolean;
@@ -53,12 +56,12 @@ export class Intake {
   }
 
   add(bytes: Uint8Array): void {
-    const { isDatagram, turn } = this.#options;
+    const { isDatagram, turn, isSession = () => true } = this.#options;
     this.#count += 1;
     if (isDatagram && this.#waiting.length >= MAX_DATAGRAMS) return;
     this.#waiting.push(bytes);
     if (this.#state !== 'idle') return;
-    if (turn.isSpent) this.#later();
+    if (turn.isSpent || !isSession()) this.#later();
     else this.#work();
   }
 

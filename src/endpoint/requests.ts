@@ -17,7 +17,8 @@ export interface Limit {
 
 export class Requests {
   readonly #timers: Timers;
-  readonly #waiters = new Map<Ticket, Waiter & { readonly cancelTimer: CancelTimer }>();
+  /** Made when somebody asks: a session that only receives has none. */
+  #waiters: Map<Ticket, Waiter & { readonly cancelTimer: CancelTimer }> | undefined;
 
   constructor(timers: Timers) {
     this.#timers = timers;
@@ -27,18 +28,19 @@ export class Requests {
     const cancelTimer = limit
       ? this.#timers.setTimer(limit.ms, () => this.settle(ticket)?.reject(limit.error()))
       : (): void => undefined;
+    this.#waiters ??= new Map();
     this.#waiters.set(ticket, { resolve, reject, cancelTimer });
   }
 
   /** @returns whom to tell now, if somebody still waits. */
   settle(ticket: Ticket): Waiter | undefined {
-    const waiter = this.#waiters.get(ticket);
-    this.#waiters.delete(ticket);
+    const waiter = this.#waiters?.get(ticket);
+    this.#waiters?.delete(ticket);
     waiter?.cancelTimer();
     return waiter;
   }
 
   rejectAll(reason: USMPError): void {
-    for (const ticket of [...this.#waiters.keys()]) this.settle(ticket)?.reject(reason);
+    for (const ticket of [...(this.#waiters?.keys() ?? [])]) this.settle(ticket)?.reject(reason);
   }
 }

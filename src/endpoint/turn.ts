@@ -6,6 +6,8 @@ import type { CancelTimer, Clock } from '../clock.js';
 
 /** Long enough for some hundred frames, short enough that nobody notices a turn of it. */
 const BUDGET_MS = 4;
+/** Of it, handshakes get so much, and one of their steps at least: a new device may wait, a session's frame may not. */
+const HANDSHAKES_MS = 0.5;
 /** Of those who wait, so many are looked at in one turn. */
 const MAX_AT_ONCE = 64;
 
@@ -17,6 +19,8 @@ export class Turn {
   readonly #sessions = new Set<Job>();
   readonly #others = new Set<Job>();
   #wasSession = false;
+  /** Spent on the others in this turn. */
+  #othersMs = 0;
   /** Calls of `#pump` that are due. */
   #pumps = 0;
   #began: number | undefined;
@@ -30,7 +34,10 @@ export class Turn {
     const now = this.#clock.now();
     if (this.#began === undefined) {
       this.#began = now;
-      this.#clock.afterArrivals(() => (this.#began = undefined));
+      this.#clock.afterArrivals(() => {
+        this.#began = undefined;
+        this.#othersMs = 0;
+      });
     }
     return now - this.#began >= BUDGET_MS;
   }
@@ -66,15 +73,21 @@ export class Turn {
 
   #pump(): void {
     this.#pumps -= 1;
-    const isSession = this.#others.size === 0 || (this.#sessions.size > 0 && !this.#wasSession);
+    if (!this.isSpent) this.#next();
+    if (this.#pumps === 0) this.#plan();
+  }
+
+  #next(): void {
+    const mayOthers = this.#others.size > 0 && this.#othersMs < HANDSHAKES_MS;
+    const isSession = !mayOthers || (this.#sessions.size > 0 && !this.#wasSession);
     const waiting = isSession ? this.#sessions : this.#others;
     const [job] = waiting;
-    if (job && !this.isSpent) {
-      this.#wasSession = isSession;
-      waiting.delete(job);
-      job();
-    }
-    if (this.#pumps === 0) this.#plan();
+    if (!job) return;
+    this.#wasSession = isSession;
+    waiting.delete(job);
+    const began = this.#clock.now();
+    job();
+    if (!isSession) this.#othersMs += this.#clock.now() - began;
   }
 }
 

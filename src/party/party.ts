@@ -40,8 +40,8 @@ export type PartyEvent =
   | { readonly type: 'closed'; readonly error?: USMPError };
 
 type State =
-  | { readonly at: 'idle' }
-  | { readonly at: 'handshaking'; readonly handshaking: Handshaking }
+  | { readonly at: 'idle'; readonly options: PartyOptions }
+  | { readonly at: 'handshaking'; readonly options: PartyOptions; readonly handshaking: Handshaking }
   | { readonly at: 'established'; readonly running: Running }
   | { readonly at: 'closing'; readonly running: Running; readonly deadline: number }
   | { readonly at: 'closed' };
@@ -53,21 +53,26 @@ export const isClosedByPeer = (cause: NodeJS.ErrnoException | undefined): boolea
 const always = (): boolean => true;
 
 export class Party {
-  readonly #options: PartyOptions;
-  readonly #handshake: Handshake;
   readonly #link: Link;
-  #state: State = { at: 'idle' };
+  /** What to call the other side in words for people. */
+  readonly #other: 'gateway' | 'device';
+  /** The handshake and all that it needs are let go with its state: most sessions are idle, and there are many. */
+  #state: State;
   #events: PartyEvent[] = [];
   #nextTicket: Ticket = 1;
 
   constructor(options: PartyOptions) {
-    this.#options = options;
-    this.#handshake = options.handshake;
+    this.#state = { at: 'idle', options };
     this.#link = options.link;
+    this.#other = options.handshake.role === 'client' ? 'gateway' : 'device';
   }
 
   get state(): State['at'] {
     return this.#state.at;
+  }
+
+  get isClient(): boolean {
+    return this.#other === 'gateway';
   }
 
   /** Whether it works on datagrams, which may be lost, and not on a stream. */
@@ -87,7 +92,7 @@ export class Party {
 
   /** Frames that were sent again. */
   get repeats(): number {
-    return this.#options.link.repeats;
+    return this.#link.repeats;
   }
 
   /** Takes out what has come up since the last call: bytes to send (a datagram each) and events, in order. */
@@ -106,11 +111,15 @@ export class Party {
 
   /** Begins: a client sends HELLO, a server waits for it. */
   start(now: number): void {
+    const state = this.#state;
+    if (state.at !== 'idle') return;
+    const { options } = state;
+    const { handshake, link, times } = options;
     const handshaking = new Handshaking(
-      { handshake: this.#handshake, link: this.#link, report: (report) => this.#handshakeReport(report) },
-      now + this.#options.times.handshakeMs,
+      { handshake, link, report: (report) => this.#handshakeReport(options, report) },
+      now + times.handshakeMs,
     );
-    this.#state = { at: 'handshaking', handshaking };
+    this.#state = { at: 'handshaking', options, handshaking };
     handshaking.start(now);
   }
 
@@ -142,17 +151,12 @@ export class Party {
 
   /** The transport is gone; `cause` says why, where it knows. */
   transportClosed(cause?: NodeJS.ErrnoException): void {
-    switch (this.#state.at) {
-      case 'closing':
-        this.#end({ type: 'closed' });
-        break;
-      case 'established':
-        this.#fail(this.#broken(cause));
-        break;
-      default:
-        // A side that refuses closes the connection.
-        this.#fail(isClosedByPeer(cause) ? this.#handshake.failure({ by: 'close' }) : this.#broken(cause));
-    }
+    const state = this.#state;
+    const isOpening = state.at === 'idle' || state.at === 'handshaking';
+    if (state.at === 'closing') this.#end({ type: 'closed' });
+    // A side that refuses closes the connection.
+    else if (isOpening && isClosedByPeer(cause)) this.#fail(state.options.handshake.failure({ by: 'close' }));
+    else this.#fail(this.#broken(cause));
   }
 
   /** Ends with this error and without BYE. */
@@ -243,10 +247,6 @@ export class Party {
     return this.#state.at === 'closed';
   }
 
-  get #other(): string {
-    return this.#handshake.role === 'client' ? 'gateway' : 'device';
-  }
-
   get #ownDeadline(): number {
     const state = this.#state;
     switch (state.at) {
@@ -304,21 +304,22 @@ export class Party {
 
   // Handshake
 
-  #handshakeReport(report: HandshakeReport): void {
+  #handshakeReport(options: PartyOptions, report: HandshakeReport): void {
     switch (report.type) {
       case 'pskWanted':
         this.#events.push(report);
         break;
       case 'done':
-        this.#establish(report.established, report.now);
+        this.#establish(options, report.established, report.now);
         break;
       case 'failed':
         this.#fail(report.error);
     }
   }
 
-  #establish({ sessionId, deviceId, txKey, rxKey, key }: Established, now: number): void {
-    const { suite, link, random, times } = this.#options;
+  #establish(options: PartyOptions, established: Established, now: number): void {
+    const { suite, link, random, times } = options;
+    const { sessionId, deviceId, txKey, rxKey, key } = established;
     const running = new Running(
       {
         session: new Session({ sessionId, txKey, rxKey, suite, over: link.kind, random }),
@@ -385,9 +386,10 @@ export class Party {
   }
 
   #end(event: PartyEvent): void {
-    if (this.#hasEnded()) return;
-    this.#running?.session.wipe();
-    this.#handshake.wipe();
+    const state = this.#state;
+    if (state.at === 'closed') return;
+    if (state.at === 'idle' || state.at === 'handshaking') state.options.handshake.wipe();
+    else state.running.session.wipe();
     this.#state = { at: 'closed' };
     this.#events.push(event);
   }

@@ -72,8 +72,7 @@ export class Attempt {
       clock,
       open: arrival.open,
       connectTimeoutMs: options.handshakeMs,
-      explain: () =>
-        new ConnectionClosedError('the connection broke before the handshake', { code: 'USMP_LOST' }),
+      explain: brokenBefore,
       pingTimeoutMs: PING_TIMEOUT_MS,
       hooks: {
         findPsk: (deviceId) => this.#hello(deviceId),
@@ -161,12 +160,14 @@ export class Attempt {
     this.#over();
     const prefix = prefixOf(info.sessionId);
     prefixes.add(prefix);
-    void this.channel.closed.then(() => {
-      this.#place.release();
+    const { channel } = this;
+    const place = this.#place;
+    // Nothing here may hold on to the attempt, which is over.
+    void channel.closed.then(() => {
+      place.release();
       prefixes.delete(prefix);
     });
-    const { channel } = this;
-    onAdmitted({ channel, info, arrival: this.#arrival, place: this.#place, replaced: this.#replaced });
+    onAdmitted({ channel, info, arrival: this.#arrival, place, replaced: this.#replaced });
   }
 
   #failed(reason: unknown): void {
@@ -202,6 +203,8 @@ const notAdmitted = (text: string): HandshakeError =>
   new HandshakeError(text, { code: 'USMP_NOT_ADMITTED', fault: 'local' });
 
 export const noRoom = (): USMPError => notAdmitted('too many sessions, of all devices or of this address');
+const brokenBefore = (): USMPError =>
+  new ConnectionClosedError('the connection broke before the handshake', { code: 'USMP_LOST' });
 const crowdedOut = (): USMPError => notAdmitted('made way for another handshake: too many at once');
 const triedTooOften = (): USMPError =>
   notAdmitted('wrong keys were tried for this device id, so that it had to wait for its turn for too long');

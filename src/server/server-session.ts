@@ -38,9 +38,8 @@ export class ServerSession extends Endpoint implements SessionFacts {
   readonly keyMark: string | undefined;
   /** @internal */
   observer: SessionObserver | undefined;
-  /** @internal How a mailbox sends over it. */
-  readonly carrier: Carrier;
   readonly #channel: Channel;
+  #carrier: Carrier | undefined;
   /** Why it is closed from here, where that has a reason. */
   #ending: USMPError | undefined;
   /** It has sent more than it may for now. */
@@ -57,14 +56,18 @@ export class ServerSession extends Endpoint implements SessionFacts {
     this.#remote = { address: facts.remoteAddress, port: facts.remotePort };
     this.keyIndex = key?.index ?? 0;
     this.keyMark = key?.mark;
-    this.carrier = {
-      send: (message) => this.send(message),
-      ping: () => this.ping(),
-      withdraw: () => channel.withdraw(),
-      changeKeys: () => this.rekey(),
-    };
     channel.hooks = this.channelHooks();
     void channel.closed.then((reason) => this.emit('close', this.#ending ?? reason));
+  }
+
+  /** @internal How a mailbox sends over it: always the same one, made for the first that has something to send. */
+  get carrier(): Carrier {
+    return (this.#carrier ??= {
+      send: (message) => this.send(message),
+      ping: () => this.ping(),
+      withdraw: () => this.#channel.withdraw(),
+      changeKeys: () => this.rekey(),
+    });
   }
 
   get remoteAddress(): string {

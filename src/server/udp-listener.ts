@@ -24,6 +24,13 @@ export interface UdpListener extends Listener {
   readonly addresses: number;
 }
 
+/**
+ * All devices share one socket, so what a crowd sends at once waits in one buffer, and what does not fit there is lost
+ * for the sessions, too: two HELLOs each of a thousand devices, which take the kernel 768 bytes each, twice over. Where
+ * the system allows less, it gives what it allows.
+ */
+const RECEIVE_BUFFER_BYTES = 4 * 1_024 * 1_024;
+
 export async function listenUdp(
   host: string,
   port: number,
@@ -112,6 +119,11 @@ export async function listenUdp(
     });
     socket.bind(port, host, () => {
       socket.removeAllListeners('error');
+      try {
+        socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+      } catch {
+        // Some systems refuse instead; then it is the size that sockets have there.
+      }
       // An ICMP answer to one device's datagram concerns that device alone.
       socket.on('error', () => undefined);
       resolve();

@@ -14,14 +14,16 @@ export type Reassembled =
   | { readonly kind: 'fragment' }
   | { readonly kind: 'broken'; readonly error: USMPError };
 
+const IDLE = { at: 'idle' } as const;
+
 export class Reassembly {
-  #state: State = { at: 'idle' };
+  #state: State = IDLE;
 
   /** @param last whether the piece came in DATA (true) or DATA_FRAG. */
   add(piece: Uint8Array, seq: number, last: boolean): Reassembled {
     const state = this.#state;
     if (state.at === 'skipping') {
-      if (last) this.#state = { at: 'idle' };
+      if (last) this.#state = IDLE;
       return { kind: 'fragment' };
     }
     if (state.at === 'collecting' && seq !== state.nextSeq) {
@@ -31,13 +33,13 @@ export class Reassembly {
     if (!last && pieces.length === MAX_FRAGMENTS) {
       return this.#broken(last, new PayloadError(`a message of more than ${MAX_FRAGMENTS} frames`));
     }
-    this.#state = last ? { at: 'idle' } : { at: 'collecting', pieces, nextSeq: seq + 1 };
+    this.#state = last ? IDLE : { at: 'collecting', pieces, nextSeq: seq + 1 };
     return last ? { kind: 'message', data: concat(...pieces) } : { kind: 'fragment' };
   }
 
   /** Forgets what was begun. */
   reset(): void {
-    this.#state = { at: 'idle' };
+    this.#state = IDLE;
   }
 
   /** A control frame came. @returns the error when it stands between the fragments of a message. */
@@ -50,7 +52,7 @@ export class Reassembly {
   }
 
   #broken(last: boolean, error: USMPError): Reassembled {
-    this.#state = last ? { at: 'idle' } : { at: 'skipping' };
+    this.#state = last ? IDLE : { at: 'skipping' };
     return { kind: 'broken', error };
   }
 }

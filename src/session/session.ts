@@ -66,7 +66,6 @@ export class Session {
   readonly #aead: Aead;
   readonly #random: Random;
   readonly #over: LinkKind;
-  readonly #newOrder: () => ReceiveOrder;
   readonly #reassembly = new Reassembly();
   #tx: { key: Secret; nextSeq: number };
   #rx: Receiving;
@@ -80,7 +79,6 @@ export class Session {
     this.#aead = createAead(options.suite);
     this.#random = options.random;
     this.#over = options.over;
-    this.#newOrder = () => (options.over === 'stream' ? new StrictOrder() : new WindowOrder());
     this.#tx = { key: options.txKey, nextSeq: 0 };
     this.#rx = { key: options.rxKey, order: this.#newOrder() };
   }
@@ -261,6 +259,10 @@ export class Session {
     const { initiatorTx, initiatorRx } = deriveRekeyedKeys(this.#rx.key, this.#tx.key, salt, this.sessionId);
     this.#moveTo(initiatorRx, initiatorTx);
     return { kind: 'rekey' };
+  }
+
+  #newOrder(): ReceiveOrder {
+    return this.#over === 'stream' ? new StrictOrder() : new WindowOrder();
   }
 
   #moveTo(txKey: Secret, rxKey: Secret): void {

@@ -21,7 +21,7 @@ export class Deframer {
   next(): Frame | undefined {
     const size = checkHeader(this.#held);
     if (size === undefined || size > this.#held.length) {
-      if (this.#borrowed) this.#held = copyOf(this.#held);
+      if (this.#borrowed) this.#held = this.#held.length === 0 ? EMPTY : copyOf(this.#held);
       this.#borrowed = false;
       return undefined;
     }

@@ -14,8 +14,8 @@ describe('the bench of a fleet', function () {
   this.timeout(120_000);
 
   it('plays rows at a tiny scale, prints each figure beside its aim, and ends', async () => {
-    const { stdout } = await bench('--only', 'limits,idle', '--scale', '0.001', '--protocol', 'both');
-    for (const row of ['limits tcp', 'limits udp', 'idle tcp', 'idle udp']) {
+    const { stdout } = await bench('--only', 'limits,idle', '--scale', '0.001');
+    for (const row of ['limits tcp', 'limits udp', 'limits both', 'idle tcp', 'idle udp', 'idle both']) {
       assert.match(stdout, new RegExp(`^${row} .*\\(aim .*reached\\)$`, 'm'));
     }
   });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { systemRandom } from '../../src/crypto/random.js';
 import { generateKeyPair } from '../../src/crypto/x25519.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { hex } from '../support/hex.js';
@@ -92,6 +93,23 @@ describe('X25519', () => {
       });
     });
   }
+
+  it("agrees with the keys that OpenSSL makes of the system's random bytes as with any other", () => {
+    const made = Array.from({ length: 20 }, () => generateKeyPair(systemRandom));
+    const given = generateKeyPair(scripted(hex(wire.session_keys[0]!.client_private)));
+    for (const pair of made) {
+      assert.equal(pair.publicKey.length, 32);
+      assert.equal(pair.publicKey.byteLength, pair.publicKey.buffer.byteLength, 'bytes of its own');
+      assert.equal(toHex(pair.agree(given.publicKey).bytes), toHex(given.agree(pair.publicKey).bytes));
+    }
+    assert.equal(new Set(made.map(({ publicKey }) => toHex(publicKey))).size, made.length);
+  });
+
+  it('makes keys of no other random bytes than those of the source that it is given', () => {
+    const seed = (): Uint8Array => hex(wire.session_keys[0]!.client_private);
+    assert.deepEqual(generateKeyPair(seed).publicKey, hex(wire.session_keys[0]!.client_public));
+    assert.deepEqual(generateKeyPair(seed).publicKey, hex(wire.session_keys[0]!.client_public));
+  });
 
   it('wipes the random bytes that the private key was made of', () => {
     const given = hex(wire.session_keys[0]!.client_private);

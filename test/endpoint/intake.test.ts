@@ -15,7 +15,7 @@ interface World {
 }
 
 /** An intake whose frames are single letters that take so long each. */
-function world({ isDatagram = false, frameMs = 0 } = {}): World {
+function world({ isDatagram = false, frameMs = 0, isSession = true } = {}): World {
   const clock = new TurnClock();
   let done = '';
   let left = '';
@@ -32,6 +32,7 @@ function world({ isDatagram = false, frameMs = 0 } = {}): World {
     intake: new Intake({
       turn: new Turn(clock),
       isDatagram,
+      isSession: () => isSession,
       work(bytes, mayGoOn) {
         left += bytes ? Buffer.from(bytes).toString() : '';
         while (left !== '') {
@@ -61,6 +62,13 @@ for (const isDatagram of [false, true]) {
       add(it, 'ab', 'c');
       assert.equal(it.done(), 'abc');
       assert.deepEqual([it.told, it.intake.isBehind, it.intake.count], [[], false, 2]);
+    });
+
+    it('of a handshake waits until the sessions have been looked at, even where there is time', async () => {
+      const it = world({ isDatagram, isSession: false });
+      add(it, 'ab', 'c');
+      assert.equal(it.done(), '');
+      assert.equal(await it.turns(), 'abc');
     });
 
     it('is worked off over several turns when it takes longer, and not read from the transport meanwhile', async () => {

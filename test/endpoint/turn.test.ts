@@ -69,6 +69,28 @@ describe('jobs for a later turn', () => {
     assert.deepEqual(done, [session, handshake, session, handshake, handshake, handshake, handshake]);
   });
 
+  it('of handshakes get half a millisecond a turn, one of them at least, and sessions the rest', async () => {
+    for (const [stepMs, perTurn] of [
+      [0.2, 3],
+      [0.5, 1],
+      [3, 1],
+    ] as const) {
+      const { clock, turn, done } = world();
+      const step = (name: string) => (): void => {
+        done.push(name);
+        clock.work(stepMs);
+      };
+      for (let n = 0; n < 7; n++) turn.later(step('handshake'), false);
+      await clock.turn();
+      assert.equal(done.length, perTurn, `steps of ${stepMs} ms`);
+      for (let n = 0; n < 10; n++) turn.later(() => done.push('session'));
+      await clock.turn();
+      assert.equal(done.filter((name) => name === 'session').length, 10);
+      await clock.turns();
+      assert.equal(done.length, 17, 'and all come to their end');
+    }
+  });
+
   it('count what they set off before the next one is looked at', async () => {
     const { clock, turn, done } = world();
     turn.later(() => void Promise.resolve().then(() => clock.work(4)));

@@ -5,6 +5,8 @@ import { USMPError } from '../../src/errors.js';
 import { toHex } from '../../src/wire/bytes.js';
 import { FrameType } from '../../src/wire/constants.js';
 import { encodeFrame } from '../../src/wire/frame.js';
+import { settle } from '../support/clock.js';
+import { collectGarbage } from '../support/garbage.js';
 import { losing, type Side } from '../support/path.js';
 import { seeded } from '../support/random.js';
 import { LINK_KINDS } from '../support/links.js';
@@ -45,6 +47,14 @@ for (const over of LINK_KINDS) {
           duo.ends.map(({ party }) => party.deadline),
           [undefined, undefined],
         );
+      });
+
+      it('let go of the handshake once they have a session, as idle sessions are many', async () => {
+        const duo = joined({ over, suite });
+        await settle(); // what was looked at in this turn is kept until its end
+        collectGarbage();
+        assert.equal(duo.serverHandshake.deref(), undefined);
+        assert.equal(duo.server.party.state, 'established');
       });
 
       for (const from of SIDES) {

@@ -153,6 +153,8 @@ export class Duo {
   readonly over: LinkKind;
   readonly client: End;
   readonly server: End;
+  /** For a look at whether it is still held on to. */
+  readonly serverHandshake: WeakRef<ServerHandshake>;
   /** Everything that was put on the wire, whatever became of it. */
   readonly wire: Passing[] = [];
   readonly #options: DuoOptions;
@@ -185,10 +187,12 @@ export class Duo {
       }),
       this,
     );
+    const serverHandshake = new ServerHandshake({ random: serverRandom });
+    this.serverHandshake = new WeakRef(serverHandshake);
     this.server = new End(
       'server',
       new Party({
-        handshake: new ServerHandshake({ random: serverRandom }),
+        handshake: serverHandshake,
         link: newLink(this.over, 'server'),
         suite,
         random: serverRandom,
