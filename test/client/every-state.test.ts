@@ -74,7 +74,8 @@ const CLIENT: Methods<USMPClient> = {
     it.deviceId,
     it.connected,
     it.sessionId,
-    it.framesSent,
+    it.messageSessionId,
+    it.losesAtRekey,
   ],
   inspect: ({ it }) => inspect(it),
 };
