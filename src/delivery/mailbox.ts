@@ -10,6 +10,7 @@ import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
 import { fragment } from '../wire/fragments.js';
 import { Courier, type Carrier, type CourierSettings } from './courier.js';
 import { DELIVERY_LIMITS, MAX_KEY_LENGTH } from './limits.js';
+import { isKey } from './message.js';
 import {
   DELIVERIES,
   Outbox,
@@ -167,7 +168,7 @@ export class Mailbox {
   }
 
   /** Accepts nothing more, for this reason; what it has goes on. */
-  shut(refusal: () => USMPError = () => givenUp(this.#settings.other)): void {
+  shut(refusal: () => USMPError = closed): void {
     this.#refusal ??= refusal;
   }
 
@@ -178,7 +179,7 @@ export class Mailbox {
   close(outcome?: 'kept'): void {
     this.shut();
     this.detach();
-    this.#outbox.close(outcome ?? givenUp(this.#settings.other));
+    this.#outbox.close(outcome);
   }
 
   /**
@@ -206,8 +207,7 @@ export class Mailbox {
 }
 
 function checkKey(key: unknown): void {
-  if (key === undefined || (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH))
-    return;
+  if (key === undefined || isKey(key)) return;
   throw new ArgumentError('key', `expected a text of 1 to ${MAX_KEY_LENGTH} characters, got ${show(key)}`);
 }
 
@@ -216,17 +216,23 @@ function checkKept(each: Partial<KeptMessage> | null | undefined): KeptMessage {
   fragment(message);
   const delivery = checkChoice('kept', each?.delivery, DELIVERIES);
   const { key, maxAgeMs = 0 } = each ?? {};
-  const isSound =
-    key === undefined || (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH);
-  if (!isSound) throw new ArgumentError('kept', `expected a key as send takes it, got ${show(key)}`);
+  if (key !== undefined && !isKey(key)) {
+    throw new ArgumentError('kept', `expected a key as send takes it, got ${show(key)}`);
+  }
   if (typeof maxAgeMs !== 'number' || !(maxAgeMs >= 0 && maxAgeMs <= DELIVERY_LIMITS.outboxAge.max * 1000)) {
     throw new ArgumentError('kept', `expected milliseconds in maxAgeMs, got ${show(maxAgeMs)}`);
   }
   return { message, delivery, key, maxAgeMs };
 }
 
-const givenUp = (other: string): USMPError =>
-  new USMPError(`not sent: the connection was closed before the ${other} had taken the message`, {
-    code: 'USMP_OUTBOX_CLOSED',
-    fault: 'local',
-  });
+/** Whether `restore` takes this: what was kept may have been changed by others. */
+export function isKeptMessage(value: unknown): value is KeptMessage {
+  try {
+    return Boolean(checkKept(value as KeptMessage));
+  } catch {
+    return false;
+  }
+}
+
+const closed = (): USMPError =>
+  new USMPError('not sent: closed here already', { code: 'USMP_OUTBOX_CLOSED', fault: 'local' });

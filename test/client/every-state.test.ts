@@ -252,25 +252,27 @@ const up = async ({ it, clock }: World<USMPConnection>): Promise<void> => {
   await clock.advance(1);
 };
 
-const FOR_GOOD = /closed for good|connection was closed before/;
+const FOR_GOOD = /closed for good|closed here before/;
 
 const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
-  'never started': { enter: () => undefined, says: says(/not connected \(idle\)|closed before/) },
+  'never started': { enter: () => undefined, says: says(/not connected \(idle\)|closed here before/) },
   connecting: {
     enter: ({ gateway, it }) => {
       gateway.mode = 'unreachable';
       it.start();
     },
-    says: says(/not connected \(connecting\)|no answer from gateway|disconnected on request|closed before/),
+    says: says(
+      /not connected \(connecting\)|no answer from gateway|disconnected on request|closed here before/,
+    ),
   },
   handshaking: {
     enter: async (w) => {
       w.gateway.mode = 'silent';
       await up(w);
     },
-    says: says(/not connected \(handshaking\)|no answer to HELLO|disconnected on request|closed before/),
+    says: says(/not connected \(handshaking\)|no answer to HELLO|disconnected on request|closed here before/),
   },
-  established: { enter: up, says: says(/session was closed|disconnected on request|closed before/) },
+  established: { enter: up, says: says(/session was closed|disconnected on request|closed here before/) },
   'established with a gateway that fell silent': {
     enter: async (w) => {
       await up(w);
@@ -278,7 +280,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       w.gateway.mode = 'unreachable';
     },
     says: says(
-      /is silent|no longer acknowledges|no answer from|session was closed|disconnected on request|closed before/,
+      /is silent|no longer acknowledges|no answer from|session was closed|disconnected on request|closed here before/,
     ),
   },
   'on hold': {
@@ -286,7 +288,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       w.it.hold();
       await up(w);
     },
-    says: says(/session was closed|closed before/),
+    says: says(/session was closed|closed here before/),
   },
   waiting: {
     enter: async (w) => {
@@ -294,7 +296,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await up(w);
       assert.equal(w.it.state.at, 'waiting');
     },
-    says: says(/connection refused by gateway|disconnected on request|closed before/),
+    says: says(/connection refused by gateway|disconnected on request|closed here before/),
   },
   closing: {
     enter: async (w) => {
@@ -307,7 +309,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       assert.equal(w.it.state.at, 'closing');
     },
     says: says(
-      /not connected \(closing\)|disconnected on request|no answer|is silent|the gateway|closed before/,
+      /not connected \(closing\)|disconnected on request|no answer|is silent|the gateway|closed here before/,
     ),
   },
   stopped: {
@@ -315,7 +317,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await up(w);
       await Promise.all([w.it.stop(), w.clock.advance(SECOND)]);
     },
-    says: says(/not connected \(idle\)|closed before/),
+    says: says(/not connected \(idle\)|closed here before/),
   },
   'ended by the gateway': {
     enter: async (w) => {
@@ -325,7 +327,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await w.clock.advance(100);
       assert.equal(w.it.state.at, 'waiting');
     },
-    says: says(/BYE|broke|refused|disconnected on request|closed before/),
+    says: says(/BYE|broke|refused|disconnected on request|closed here before/),
   },
   'rejected for its PSK': {
     enter: async (w) => {
@@ -333,7 +335,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await w.clock.advance(11 * SECOND);
       assert.equal(w.it.state.at, 'waiting');
     },
-    says: says(/PSK rejected|disconnected on request|closed before/),
+    says: says(/PSK rejected|disconnected on request|closed here before/),
     gatewayPsk: 'quite another key of enough bytes',
   },
   'being closed for good': {
