@@ -22,7 +22,7 @@ export { USMPServer, type ServerEvents } from './server/usmp-server.js';
 export type { Knock, Refused } from './server/refusals.js';
 export type { DeviceSession, DeviceStatus, DeviceTable, Presence } from './server/devices.js';
 export type { DeviceOptions } from './server/device-options.js';
-export type { MailboxStats, SendOptions } from './delivery/mailbox.js';
+export { isKeptMessage, type MailboxStats, type SendOptions } from './delivery/mailbox.js';
 export type { ServerSession } from './server/server-session.js';
 export { derivedPsk } from './crypto/derived-psk.js';
 export type { DeviceKeys, PskLookup, PskSource } from './server/keys.js';

@@ -15,7 +15,7 @@ import {
 } from './connection-options.js';
 import type { Carrier } from '../delivery/courier.js';
 import { Holder } from '../delivery/holder.js';
-import { Mailbox } from '../delivery/mailbox.js';
+import { Mailbox, type MailboxStats, type SendOptions } from '../delivery/mailbox.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
 import { type Delivery, type KeptMessage, type Outcome, type OutboxLimits } from '../delivery/outbox.js';
 import { GATEWAY_POLICY } from '../delivery/policy.js';
@@ -36,15 +36,8 @@ export interface ConnectionEvents {
   full: [error: USMPError];
 }
 
-export interface ConnectionStats {
+export interface ConnectionStats extends MailboxStats {
   readonly state: ConnectionState['at'];
-  /** Messages that are not delivered yet, and their bytes. */
-  readonly queued: number;
-  readonly queuedBytes: number;
-  /** Of these, messages on their way in the session. */
-  readonly underWay: number;
-  readonly delivered: number;
-  readonly dropped: number;
   readonly received: number;
   /** Of these, messages that nobody took. */
   readonly unclaimed: number;
@@ -109,20 +102,9 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   }
 
   get stats(): ConnectionStats {
-    const { queued, queuedBytes, underWay, delivered, dropped } = this.#mailbox.stats;
     const { received, unclaimed } = this.#holder;
     const { state, sessions } = this.#redial;
-    return {
-      state: state.at,
-      queued,
-      queuedBytes,
-      underWay,
-      delivered,
-      dropped,
-      received,
-      unclaimed,
-      sessions,
-    };
+    return { state: state.at, ...this.#mailbox.stats, received, unclaimed, sessions };
   }
 
   get client(): Pick<USMPClient, 'url' | 'host' | 'port' | 'protocol' | 'deviceId'> {
@@ -180,15 +162,17 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   /**
    * Accepts a message of at most 1,808 bytes; a string as UTF-8. It waits in the outbox while there is no session, and
    * is sent again when a session dies before it is known to have arrived: at least once, in the order of the calls.
-   * @param delivery `confirmed` (default) resolves when the gateway has taken the message (protocol §3.6), `sent` when
-   * it was handed to the transport (TCP) or acknowledged by UTACK (UDP).
-   * @returns `delivered`, or `kept` when the connection was closed and the message is kept elsewhere.
-   * @throws PayloadError when it is too long, USMPError when the outbox is full, the message too old, or the connection
-   * closed for good.
+   * @param options as of `USMPServer.send`, or its `delivery` alone: `confirmed` (default) when the gateway has taken the
+   * message (protocol §3.6), `sent` when it was handed to the transport (TCP) or acknowledged by UTACK (UDP). Of
+   * messages of the same `key` the latest wins. `maxAge`: seconds that it may wait, where that is less than `outboxAge`.
+   * @returns `delivered`, `replaced` by a newer message of its key, or `kept` when the connection was closed and the
+   * message is kept elsewhere.
+   * @throws ArgumentError naming what is unusable, PayloadError when it is too long, USMPError when the outbox is full
+   * (`USMP_OUTBOX_FULL`), the message too old (`USMP_EXPIRED`), or the connection closed for good.
    */
-  async send(message: string | Uint8Array, delivery: Delivery = 'confirmed'): Promise<Outcome> {
+  async send(message: string | Uint8Array, options: Delivery | SendOptions = {}): Promise<Outcome> {
     try {
-      return await this.#mailbox.send(message, { delivery });
+      return await this.#mailbox.send(message, typeof options === 'string' ? { delivery: options } : options);
     } catch (error) {
       if (error instanceof USMPError && error.code === 'USMP_OUTBOX_FULL' && this.#state.at === 'open') {
         this.#state = { at: 'full' };

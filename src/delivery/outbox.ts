@@ -38,6 +38,12 @@ export interface OutboxSettings {
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const ignore = (): void => undefined;
 
+/** A message that a session has had may have arrived, without a receipt. */
+function givenUp(wasHanded: boolean, code: 'USMP_EXPIRED' | 'USMP_OUTBOX_CLOSED', why: string): USMPError {
+  const what = wasHanded ? 'not confirmed, though it may have arrived' : 'not sent';
+  return new USMPError(`${what}: ${why}`, { code });
+}
+
 export class Outbox {
   readonly #settings: OutboxSettings;
   /** Called whenever the content has changed. */
@@ -197,9 +203,12 @@ export class Outbox {
   /** All that is left is given up; or kept elsewhere, from where it is put back by `restore`. */
   close(outcome?: 'kept'): void {
     const why = `closed here before the ${this.#settings.other} was known to have the message`;
+    // One error for a million of them.
+    const waits = givenUp(false, 'USMP_OUTBOX_CLOSED', why);
+    const hasLeft = givenUp(true, 'USMP_OUTBOX_CLOSED', why);
     for (const entry of this.release()) {
       if (outcome === 'kept') entry.resolve('kept');
-      else this.#giveUp(entry, 'USMP_OUTBOX_CLOSED', why);
+      else this.#drop(entry, entry.wasHanded ? hasLeft : waits);
     }
   }
 
@@ -255,15 +264,14 @@ export class Outbox {
       this.#remove(entry);
       const seconds = Math.round(this.#waiting.ageMs(entry) / 100) / 10;
       const why = `the message has waited for the ${this.#settings.other} for ${seconds} s, which is the limit`;
-      this.#giveUp(entry, 'USMP_EXPIRED', why);
+      this.#drop(entry, givenUp(entry.wasHanded, 'USMP_EXPIRED', why));
     }
     this.#onChange();
   }
 
-  #giveUp({ wasHanded, reject }: Pending, code: 'USMP_EXPIRED' | 'USMP_OUTBOX_CLOSED', why: string): void {
+  #drop({ reject }: Pending, error: USMPError): void {
     this.#dropped += 1;
-    const what = wasHanded ? 'not confirmed, though it may have arrived' : 'not sent';
-    reject(new USMPError(`${what}: ${why}`, { code }));
+    reject(error);
   }
 
   #count({ message }: Entry, sign: 1 | -1): void {

@@ -231,6 +231,7 @@ const CONNECTION: Methods<USMPConnection> = {
   'handOver to itself': ({ it }) => it.handOver(it),
   send: ({ it }) => it.send('message'),
   'send without a receipt': ({ it }) => it.send('message', 'sent'),
+  'send of the latest of a key': ({ it }) => it.send('message', { key: 'key', maxAge: 3_600 }),
   'send of too much': ({ it }) => it.send('x'.repeat(1_809)),
   'send of nothing': ({ it }) => it.send(undefined as unknown as string),
   hold: ({ it }) => it.hold(),
