@@ -65,6 +65,10 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   },
   'nodes/shared/exchange/client-exchange.ts': { by: 'test/nodes/flow.test.ts', why: 'needs Node-RED' },
   'nodes/shared/exchange/config-node.ts': { by: 'test/nodes/flow.test.ts', why: 'needs Node-RED' },
+  'nodes/shared/exchange/exchange.ts': {
+    by: 'test/nodes/flow.test.ts',
+    why: 'types, which an exchange fills',
+  },
   'nodes/shared/words/codes.ts': { by: 'test/nodes/catalogue.test.ts', why: 'a table; the words for it' },
   'nodes/shared/words/explain.ts': {
     by: 'test/nodes/dialog/test-connection.test.ts',
