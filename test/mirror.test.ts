@@ -63,7 +63,6 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
     by: 'test/nodes/dialog/test-connection.test.ts',
     why: 'needs Node-RED',
   },
-  'nodes/shared/exchange/client-exchange.ts': { by: 'test/nodes/flow.test.ts', why: 'needs Node-RED' },
   'nodes/shared/exchange/config-node.ts': { by: 'test/nodes/flow.test.ts', why: 'needs Node-RED' },
   'nodes/shared/exchange/exchange.ts': {
     by: 'test/nodes/flow.test.ts',
