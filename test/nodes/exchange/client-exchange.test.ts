@@ -28,11 +28,13 @@ class World {
     this.events.emit('flows:started', { config: 'first' });
   }
 
+  connection(): USMPConnection {
+    const options = { host: 'gateway', psk: PSK, retryJitter: 0 };
+    return new USMPConnection(options, this.gateway.environment);
+  }
+
   readonly exchange = (
-    connection: USMPConnection | USMPError = new USMPConnection(
-      { host: 'gateway', psk: PSK, retryJitter: 0 },
-      this.gateway.environment,
-    ),
+    connection: USMPConnection | USMPError = this.connection(),
     store: string | StoreError = '',
   ): ClientExchange =>
     new ClientExchange({
@@ -45,6 +47,18 @@ class World {
       store,
       isDeployed: () => true,
     });
+
+  /** @returns the next life of the config node, with a user. */
+  async deploy(config: string, from: ClientExchange, next: () => ClientExchange): Promise<ClientExchange> {
+    this.events.emit('flows:stopping', { config });
+    await from.close(false);
+    this.events.emit('flows:stopped', {});
+    const to = next();
+    to.attach({ onStatus: ignore });
+    this.events.emit('flows:started', { config });
+    await this.clock.advance(SECOND);
+    return to;
+  }
 }
 
 /** All that a flow node may ask for. */
@@ -89,26 +103,17 @@ describe('a config node whose settings are not usable', () => {
   });
 
   it('leaves what an earlier life has left to a later one: its messages, and no session meanwhile', async () => {
-    const { clock, gateway, lives, events, exchange } = new World();
+    const world = new World();
+    const { clock, gateway, lives, exchange } = world;
     const first = exchange();
     gateway.lost.toGateway = true;
     first.attach({ onStatus: ignore });
     const outcome = first.send(Buffer.from('waits'), { offline: 'queue', delivery: 'confirmed' });
-    const deploy = async (config: string, from: ClientExchange, next: () => ClientExchange) => {
-      events.emit('flows:stopping', { config });
-      await from.close(false);
-      events.emit('flows:stopped', {});
-      const to = next();
-      to.attach({ onStatus: ignore });
-      events.emit('flows:started', { config });
-      await clock.advance(SECOND);
-      return to;
-    };
-    const second = await deploy('second', first, () => exchange(unusable));
+    const second = await world.deploy('second', first, () => exchange(unusable));
     await clock.advance(20 * SECOND);
     assert.equal(gateway.sessions.filter(({ isEstablished }) => isEstablished).length, 0);
     gateway.lost.toGateway = false;
-    const third = await deploy('third', second, () => exchange());
+    const third = await world.deploy('third', second, () => exchange());
     assert.equal(await outcome, 'delivered');
     assert.deepEqual(gateway.received, ['waits']);
     assert.equal(lives.take('gw'), undefined);
@@ -168,5 +173,20 @@ describe('a config node that is over', () => {
     await clock.advance(60 * SECOND);
     await settle();
     assert.deepEqual([gateway.dials.length, clock.pending], [0, 0]);
+  });
+
+  it('leaves the session to the next life, whatever its own users still do', async () => {
+    const world = new World();
+    const { clock, gateway, exchange } = world;
+    const connection = world.connection();
+    const over = exchange(connection);
+    const detach = over.attach({ onStatus: ignore });
+    await clock.advance(SECOND);
+    const next = await world.deploy('second', over, () => exchange(connection));
+    detach();
+    over.onOutbox();
+    await clock.advance(60 * SECOND);
+    assert.deepEqual([next.isConnected, gateway.sessions.length], [true, 1]);
+    await Promise.all([next.close(true), clock.advance(SECOND)]);
   });
 });
