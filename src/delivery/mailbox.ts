@@ -4,7 +4,7 @@
  * and knows neither client nor server. A server has one for each device, thousands of them: an empty one has no timer,
  * and one that is attached to no session holds next to nothing.
  */
-import { checkChoice, checkOptions, checkSeconds, show, toBytes } from '../check.js';
+import { checkChoice, checkOptions, checkSeconds, isBytes, show, toBytes } from '../check.js';
 import type { Clock } from '../clock.js';
 import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
 import { fragment } from '../wire/fragments.js';
@@ -225,10 +225,11 @@ function checkKept(each: Partial<KeptMessage> | null | undefined): KeptMessage {
   return { message, delivery, key, maxAgeMs };
 }
 
-/** Whether `restore` takes this: what was kept may have been changed by others. */
+/** Whether it is a message to be put back by `restore`: what was kept may have been changed by others. */
 export function isKeptMessage(value: unknown): value is KeptMessage {
   try {
-    return Boolean(checkKept(value as KeptMessage));
+    checkKept(value as KeptMessage);
+    return isBytes((value as KeptMessage).message);
   } catch {
     return false;
   }

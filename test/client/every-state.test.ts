@@ -246,7 +246,7 @@ const CONNECTION: Methods<USMPConnection> = {
 };
 
 /** What waits for a session as long as there may be one. */
-const WAITS_FOR_SESSION = new Set(['send', 'send without a receipt']);
+const WAITS_FOR_SESSION = new Set(['send', 'send of the latest of a key', 'send without a receipt']);
 
 const up = async ({ it, clock }: World<USMPConnection>): Promise<void> => {
   it.start();
