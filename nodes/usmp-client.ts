@@ -1,16 +1,22 @@
 /** The config node `usmp-client`: a gateway's address and key, and the one session that all its users share. */
 import type { NodeAPI, NodeDef } from 'node-red';
 import { USMPConnection, USMPError } from '../src/index.js';
-import type { UsmpClientNode } from './shared/exchange/config-node.js';
+import type { ConfigNode } from './shared/exchange/config-node.js';
 import { isInFlows } from './shared/dialog/deployed.js';
 import { blankDeviceId, deviceIdEndpoint } from './shared/dialog/device-id.js';
 import { explain, reasonFor, StoreError } from './shared/words/explain.js';
-import { Gateway } from './shared/exchange/client-exchange.js';
+import { ClientExchange } from './shared/exchange/client-exchange.js';
 import { livesOf } from './shared/exchange/lives.js';
 import { gatewaySettings, pskPurpose, readPsk, type ClientSettings } from './shared/dialog/settings.js';
 import { persists, storesOf } from './shared/dialog/stores.js';
 import { testConnection } from './shared/dialog/test-connection.js';
 import { say, translator } from './shared/words/text.js';
+
+interface UsmpClientNode extends ConfigNode {
+  exchange: ClientExchange;
+  /** What the stored PSK is there for, see `pskPurpose`; undefined when the settings are not usable. */
+  pskPurpose?: string;
+}
 
 interface UsmpClientDef extends NodeDef, ClientSettings {
   autoConnect?: boolean;
@@ -49,7 +55,7 @@ export = function (RED: NodeAPI): void {
     const store = storeOf(def.outboxStore ?? '');
     if (typeof store !== 'string') this.error(explain(t, store, undefined));
     const autoConnect = def.autoConnect !== false;
-    this.gateway = new Gateway({
+    this.exchange = new ClientExchange({
       node: this,
       t,
       lives,
@@ -60,7 +66,7 @@ export = function (RED: NodeAPI): void {
       isDeployed: () => isInFlows(RED, this),
     });
     this.on('close', (removed: boolean, done: () => void) => {
-      void this.gateway.close(removed).then(done);
+      void this.exchange.close(removed).then(done);
     });
   }
 

@@ -1,6 +1,6 @@
 /** The node `usmp in`: every message from the gateway as a msg. */
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { useGateway } from './shared/exchange/config-node.js';
+import { useExchange } from './shared/exchange/config-node.js';
 import { FlowError } from './shared/words/explain.js';
 import { decodePayload, FORMATS, type Format } from './shared/words/payload.js';
 import { translator } from './shared/words/text.js';
@@ -19,7 +19,7 @@ export = function (RED: NodeAPI): void {
   function UsmpIn(this: Node, def: UsmpInDef): void {
     RED.nodes.createNode(this, def);
     const format: Format = FORMATS.find((each) => each === def.format) ?? 'auto';
-    useGateway(
+    useExchange(
       RED,
       this,
       def.client,

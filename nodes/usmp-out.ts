@@ -2,9 +2,9 @@
 import { types } from 'node:util';
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { DELIVERIES, MAX_MESSAGE_BYTES } from '../src/index.js';
-import { noGateway, useGateway } from './shared/exchange/config-node.js';
+import { noExchange, useExchange } from './shared/exchange/config-node.js';
 import { FlowError } from './shared/words/explain.js';
-import { OFFLINE, type Gateway } from './shared/exchange/client-exchange.js';
+import { OFFLINE } from './shared/exchange/exchange.js';
 import { livesOf } from './shared/exchange/lives.js';
 import { Teller } from './shared/exchange/outcome.js';
 import { encodePayload, UnsendableError } from './shared/words/payload.js';
@@ -18,21 +18,7 @@ interface UsmpOutDef extends NodeDef {
 
 interface UsmpOutMessage extends NodeMessage {
   action?: unknown;
-  stats?: unknown;
 }
-
-/** What msg.action may ask for. */
-const ACTIONS = new Map<string, (gateway: Gateway, msg: UsmpOutMessage) => Promise<void> | void>([
-  ['connect', (gateway) => gateway.connect()],
-  ['disconnect', (gateway) => gateway.disconnect()],
-  ['rekey', (gateway) => gateway.rekey()],
-  [
-    'stats',
-    (gateway, msg) => {
-      msg.stats = gateway.stats;
-    },
-  ],
-]);
 
 export = function (RED: NodeAPI): void {
   const t = translator(RED);
@@ -61,23 +47,23 @@ export = function (RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const delivery = DELIVERIES.find((each) => each === def.delivery) ?? 'confirmed';
     const offline = OFFLINE.find((each) => each === def.offline) ?? 'queue';
-    const gateway = useGateway(RED, this, def.client, {}, t);
+    const exchange = useExchange(RED, this, def.client, {}, t);
     const teller = new Teller(RED, this, livesOf(RED), t);
 
     /** @returns whether the message is only kept, to be sent after a restart: then nothing more is heard of it here. */
     const handle = async (msg: UsmpOutMessage): Promise<boolean> => {
-      if (!gateway) throw noGateway(RED, def.client, t);
+      if (!exchange) throw noExchange(RED, def.client, t);
       if (msg.action) {
-        const action = typeof msg.action === 'string' ? ACTIONS.get(msg.action) : undefined;
+        const action = typeof msg.action === 'string' ? exchange.actions.get(msg.action) : undefined;
         if (!action) {
-          const actions = [...ACTIONS.keys()].join(', ');
+          const actions = [...exchange.actions.keys()].join(', ');
           throw new FlowError(t('error.badAction', { actions }), 'USMP_ARGUMENT');
         }
-        await action(gateway, msg);
+        await action(msg);
         return false;
       }
       if (!('payload' in msg)) return false;
-      return (await gateway.send(bytesOf(msg.payload), offline, delivery)) === 'kept';
+      return (await exchange.send(bytesOf(msg.payload), { offline, delivery })) === 'kept';
     };
     this.on('input', (msg, _send, done) => {
       if (teller.isSettled(msg, done)) return;

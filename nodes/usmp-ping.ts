@@ -1,7 +1,7 @@
 /** The node `usmp ping`: asks the gateway for a sign of life, and tells the round-trip time. */
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { USMPError } from '../src/index.js';
-import { noGateway, useGateway } from './shared/exchange/config-node.js';
+import { noExchange, useExchange } from './shared/exchange/config-node.js';
 import { reasonFor } from './shared/words/explain.js';
 import { pingInterval } from './shared/dialog/settings.js';
 import { say, translator } from './shared/words/text.js';
@@ -16,17 +16,17 @@ export = function (RED: NodeAPI): void {
 
   function UsmpPing(this: Node, def: UsmpPingDef): void {
     RED.nodes.createNode(this, def);
-    const gateway = useGateway(RED, this, def.client, {}, t);
+    const exchange = useExchange(RED, this, def.client, {}, t);
     let isClosed = false;
     this.on('close', () => (isClosed = true));
 
     const ping = async (msg: NodeMessage): Promise<NodeMessage> => {
-      if (!gateway) throw noGateway(RED, def.client, t);
-      const rtt = await gateway.ping();
+      if (!exchange) throw noExchange(RED, def.client, t);
+      const { rtt, origin } = await exchange.ping();
       const payload = Math.round(rtt * 1000) / 1000;
       const text = t('status.rtt', { ms: Math.round(rtt * 10) / 10 });
       if (!isClosed) this.status({ fill: 'green', shape: 'dot', text });
-      return { ...msg, payload, usmp: gateway.origin };
+      return { ...msg, payload, usmp: origin };
     };
     this.on('input', (msg, send, done) => {
       ping(msg).then((reply) => {
@@ -45,7 +45,7 @@ export = function (RED: NodeAPI): void {
     if (seconds === 0) return;
     // While there is no session the status says so; a PING then would only repeat it as an error.
     const timer = setInterval(() => {
-      if (!gateway?.isConnected) return;
+      if (!exchange?.isConnected) return;
       ping({}).then(
         (msg) => this.send(msg),
         (error: unknown) => this.error(error, {}),

@@ -4,8 +4,11 @@ import path from 'node:path';
 import ts from 'typescript';
 import { root } from './fingerprint.mjs';
 
-/** Papers; README links to those in docs. */
-const TOP = ['CHANGELOG.md', 'LICENSE', 'README.md', 'docs/api.md', 'docs/errors.md', 'package.json'];
+/** Papers; README links to those in docs, and the comments of the types cite the protocol. */
+const TOP = [
+  ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
+  ...['docs/api.md', 'docs/errors.md', 'docs/protocol.md'],
+];
 /** Folders that are copied, and to where. */
 const COPIED = {
   'nodes/locales': 'dist/nodes/locales',

@@ -24,7 +24,7 @@ export type { DeviceSession, DeviceStatus, Presence } from './server/device.js';
 export type { DeviceTable } from './server/devices.js';
 export type { KeptMailbox } from './server/kept.js';
 export type { DeviceOptions } from './server/device-options.js';
-export type { MailboxStats, SendOptions } from './delivery/mailbox.js';
+export { isKeptMessage, type MailboxStats, type SendOptions } from './delivery/mailbox.js';
 export type { ServerSession } from './server/server-session.js';
 export { derivedPsk } from './crypto/derived-psk.js';
 export type { DeviceKeys, PskLookup, PskSource } from './server/keys.js';

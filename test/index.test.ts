@@ -139,6 +139,7 @@ describe('the functions of the door', () => {
       'derivedPsk',
       'formatDeviceId',
       'isAuthFailure',
+      'isKeptMessage',
       'parsePsk',
       'toDeviceId',
     ]);
@@ -156,7 +157,8 @@ describe('a connection', () => {
   const connection = (): USMPConnection => new USMPConnection({ host: 'gateway', psk: SECRET });
   const calls: Record<string, (junk: unknown) => unknown> = {
     send: (junk) => connection().send(junk as never),
-    'send, for its delivery': (junk) => connection().send('x', junk as never),
+    'send, for its options': (junk) => connection().send('x', junk as never),
+    'send, for its key': (junk) => connection().send('x', { key: junk as never }),
     restore: (junk) => connection().restore(junk as never),
     'restore, for its messages': (junk) => connection().restore([junk] as never),
     isAlike: (junk) => connection().isAlike(junk as never),

@@ -30,6 +30,7 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
     by: 'test/delivery/courier.test.ts',
     why: 'constants; the courier goes by them',
   },
+  'src/delivery/waiting.ts': { by: 'test/delivery/outbox.test.ts', why: 'the part of an outbox that waits' },
   'src/endpoint/guarded.ts': { by: 'test/endpoint/endpoint.test.ts', why: 'what listeners throw' },
   'src/error-codes.ts': { by: 'test/errors.test.ts', why: 'the table of the error classes' },
   'src/handshake/handshake.ts': { by: 'test/handshake/joined.test.ts', why: 'what both sides share' },
@@ -57,8 +58,11 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
     by: 'test/nodes/dialog/test-connection.test.ts',
     why: 'needs Node-RED',
   },
-  'nodes/shared/exchange/client-exchange.ts': { by: 'test/nodes/flow.test.ts', why: 'needs Node-RED' },
   'nodes/shared/exchange/config-node.ts': { by: 'test/nodes/flow.test.ts', why: 'needs Node-RED' },
+  'nodes/shared/exchange/exchange.ts': {
+    by: 'test/nodes/flow.test.ts',
+    why: 'types, which an exchange fills',
+  },
   'nodes/shared/words/codes.ts': { by: 'test/nodes/catalogue.test.ts', why: 'a table; the words for it' },
   'nodes/shared/words/explain.ts': {
     by: 'test/nodes/dialog/test-connection.test.ts',

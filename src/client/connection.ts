@@ -8,7 +8,6 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { NotConnectedError, USMPError } from '../errors.js';
 import { guarded } from '../endpoint/guarded.js';
 import { patient } from '../endpoint/patience.js';
-import { MAX_FRAMES_BEFORE_REKEY } from '../party/sender.js';
 import {
   checkConnectionOptions,
   type CheckedConnectionOptions,
@@ -16,7 +15,7 @@ import {
 } from './connection-options.js';
 import type { Carrier } from '../delivery/courier.js';
 import { Holder } from '../delivery/holder.js';
-import { Mailbox } from '../delivery/mailbox.js';
+import { Mailbox, type MailboxStats, type SendOptions } from '../delivery/mailbox.js';
 import { systemEnvironment, type ClientEnvironment } from './options.js';
 import { type Delivery, type KeptMessage, type Outcome, type OutboxLimits } from '../delivery/outbox.js';
 import { GATEWAY_POLICY } from '../delivery/policy.js';
@@ -37,15 +36,8 @@ export interface ConnectionEvents {
   full: [error: USMPError];
 }
 
-export interface ConnectionStats {
+export interface ConnectionStats extends MailboxStats {
   readonly state: ConnectionState['at'];
-  /** Messages that are not delivered yet, and their bytes. */
-  readonly queued: number;
-  readonly queuedBytes: number;
-  /** Of these, messages on their way in the session. */
-  readonly underWay: number;
-  readonly delivered: number;
-  readonly dropped: number;
   readonly received: number;
   /** Of these, messages that nobody took. */
   readonly unclaimed: number;
@@ -54,6 +46,14 @@ export interface ConnectionStats {
 
 /** How long `stop` waits for receipts of what is under way, before BYE. */
 const DRAIN_MS = 250;
+
+/** What becomes of a message that is handed in. */
+type State =
+  | { readonly at: 'open' }
+  /** One was refused as there is no room for more, which was told. */
+  | { readonly at: 'full' }
+  /** For good; done when the session is over and what waited has its outcome. */
+  | { readonly at: 'closed'; readonly done: Promise<void> };
 
 interface Incoming {
   readonly message: Buffer;
@@ -66,10 +66,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   readonly #mailbox: Mailbox;
   readonly #redial: Redial;
   readonly #holder: Holder<Incoming>;
-  #sessionId = '';
-  /** Set when it is closed for good. */
-  #closed: Promise<void> | undefined;
-  #isFull = false;
+  #state: State = { at: 'open' };
 
   /** @throws ArgumentError naming the option that is not usable. Nothing is sent before `start`. */
   constructor(options: ConnectionOptions, environment: ClientEnvironment = systemEnvironment) {
@@ -92,12 +89,11 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
       onState: (state, previous) => this.#onState(state, previous),
       drain: () => this.#mailbox.drain(DRAIN_MS, patient(clock)),
     });
-    client.on('established', (sessionId) => (this.#sessionId = sessionId));
     client.on('message', (message) => {
-      this.#holder.put({ message, origin: { sessionId: this.#sessionId } });
+      this.#holder.put({ message, origin: { sessionId: client.messageSessionId } });
     });
     client.on('rekeyed', (by) => {
-      if (by === 'peer' && client.protocol === 'udp') this.#mailbox.keysChanged();
+      if (by === 'peer' && client.losesAtRekey) this.#mailbox.keysChanged();
     });
   }
 
@@ -106,20 +102,9 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   }
 
   get stats(): ConnectionStats {
-    const { queued, queuedBytes, underWay, delivered, dropped } = this.#mailbox.stats;
     const { received, unclaimed } = this.#holder;
     const { state, sessions } = this.#redial;
-    return {
-      state: state.at,
-      queued,
-      queuedBytes,
-      underWay,
-      delivered,
-      dropped,
-      received,
-      unclaimed,
-      sessions,
-    };
+    return { state: state.at, ...this.#mailbox.stats, received, unclaimed, sessions };
   }
 
   get client(): Pick<USMPClient, 'url' | 'host' | 'port' | 'protocol' | 'deviceId'> {
@@ -131,7 +116,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * @throws NotConnectedError when it was closed for good.
    */
   start(): void {
-    if (this.#closed) throw closedForGood();
+    this.#checkOpen();
     this.#redial.start();
   }
 
@@ -140,7 +125,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
    * @throws NotConnectedError when it is stopped meanwhile or was closed for good; otherwise as `USMPClient.connect`.
    */
   async connect(): Promise<void> {
-    if (this.#closed) throw closedForGood();
+    this.#checkOpen();
     await this.#redial.connect();
   }
 
@@ -165,7 +150,7 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   handOver(heir: USMPConnection): Promise<void> {
     return this.#end(() => {
       this.#mailbox.handOver(heir.#mailbox);
-      if (!heir.#closed) this.#holder.handOver(heir.#holder);
+      if (heir.#state.at !== 'closed') this.#holder.handOver(heir.#holder);
     });
   }
 
@@ -177,18 +162,20 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   /**
    * Accepts a message of at most 1,808 bytes; a string as UTF-8. It waits in the outbox while there is no session, and
    * is sent again when a session dies before it is known to have arrived: at least once, in the order of the calls.
-   * @param delivery `confirmed` (default) resolves when the gateway has taken the message (protocol §3.6), `sent` when
-   * it was handed to the transport (TCP) or acknowledged by UTACK (UDP).
-   * @returns `delivered`, or `kept` when the connection was closed and the message is kept elsewhere.
-   * @throws PayloadError when it is too long, USMPError when the outbox is full, the message too old, or the connection
-   * closed for good.
+   * @param options as of `USMPServer.send`, or its `delivery` alone: `confirmed` (default) when the gateway has taken the
+   * message (protocol §3.6), `sent` when it was handed to the transport (TCP) or acknowledged by UTACK (UDP). Of
+   * messages of the same `key` the latest wins. `maxAge`: seconds that it may wait, where that is less than `outboxAge`.
+   * @returns `delivered`, `replaced` by a newer message of its key, or `kept` when the connection was closed and the
+   * message is kept elsewhere.
+   * @throws ArgumentError naming what is unusable, PayloadError when it is too long, USMPError when the outbox is full
+   * (`USMP_OUTBOX_FULL`), the message too old (`USMP_EXPIRED`), or the connection closed for good.
    */
-  async send(message: string | Uint8Array, delivery: Delivery = 'confirmed'): Promise<Outcome> {
+  async send(message: string | Uint8Array, options: Delivery | SendOptions = {}): Promise<Outcome> {
     try {
-      return await this.#mailbox.send(message, { delivery });
+      return await this.#mailbox.send(message, typeof options === 'string' ? { delivery: options } : options);
     } catch (error) {
-      if (error instanceof USMPError && error.code === 'USMP_OUTBOX_FULL' && !this.#isFull) {
-        this.#isFull = true;
+      if (error instanceof USMPError && error.code === 'USMP_OUTBOX_FULL' && this.#state.at === 'open') {
+        this.#state = { at: 'full' };
         guarded(() => this.emit('full', error));
       }
       throw error;
@@ -242,9 +229,13 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
     return `USMPConnection ${this.state.at} ${inspect(this.#client)}`;
   }
 
+  #checkOpen(): void {
+    if (this.#state.at === 'closed') throw closedForGood();
+  }
+
   #checkRunning(): void {
+    this.#checkOpen();
     const { state } = this;
-    if (this.#closed) throw closedForGood();
     if (state.at === 'established') return;
     throw new NotConnectedError(
       state.at === 'waiting' ? `not connected: ${state.reason.message}` : `not connected (${state.at})`,
@@ -253,8 +244,12 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
 
   #end(settle: () => void): Promise<void> {
     this.#mailbox.shut(closedForGood);
-    this.#closed ??= this.stop().then(settle);
-    return this.#closed;
+    if (this.#state.at === 'closed') return this.#state.done;
+    let isDone!: () => void;
+    const done = new Promise<void>((resolve) => (isDone = resolve));
+    this.#state = { at: 'closed', done };
+    void this.stop().then(settle).then(isDone);
+    return done;
   }
 
   #onState(state: ConnectionState, previous: ConnectionState): void {
@@ -274,23 +269,21 @@ export class USMPConnection extends EventEmitter<ConnectionEvents> {
   }
 
   async #changeKeys(): Promise<void> {
-    const { protocol, framesSent } = this.#client;
-    if (protocol === 'udp' && framesSent > MAX_FRAMES_BEFORE_REKEY) {
-      await this.#redial.renew();
-      return;
-    }
     try {
       await this.#client.rekey();
       await this.#client.ping(); // its PONG is the first frame under the new keys
     } catch (error) {
+      const code = error instanceof USMPError ? error.code : undefined;
+      if (code === 'USMP_REKEY_TOO_LATE') await this.#redial.renew();
       // The gateway did not take to them, and a new session is on its way.
-      if (!(error instanceof USMPError) || error.code !== 'USMP_REKEY_UNANSWERED') throw error;
-      await this.#redial.outcome();
+      else if (code === 'USMP_REKEY_UNANSWERED') await this.#redial.outcome();
+      else throw error;
     }
   }
 
   #outboxChanged(): void {
-    if (this.#mailbox.count < this.#options.outbox.maxCount) this.#isFull = false;
+    const hasRoom = this.#mailbox.count < this.#options.outbox.maxCount;
+    if (hasRoom && this.#state.at === 'full') this.#state = { at: 'open' };
     guarded(() => this.emit('outbox'));
   }
 }

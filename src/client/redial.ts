@@ -7,8 +7,8 @@ import { CLOSE_MS } from '../endpoint/endpoint.js';
 import { ConnectionClosedError, isAuthFailure, NotConnectedError, USMPError } from '../errors.js';
 import { viewOf } from '../wire/bytes.js';
 import { retryDelay, type Backoff } from './backoff.js';
-import { isNetworkFailure, neverProven, shortSessions } from './explain.js';
 import type { ClientEnvironment } from './options.js';
+import { Patterns } from './patterns.js';
 import type { USMPClient } from './usmp-client.js';
 
 export type ConnectionState =
@@ -23,14 +23,35 @@ export type ConnectionState =
   /** Saying BYE. */
   | { readonly at: 'closing' };
 
+/** An attempt, with what comes of it. */
+interface Attempt {
+  /** Those in a row before it. */
+  readonly failures: number;
+}
+
+/** A session whose handshake is done. */
+interface Session {
+  readonly id: string;
+  readonly openedAt: number;
+  /** Settles when it is over: with the reason, where it was not closed from here. */
+  readonly over: Promise<USMPError | undefined>;
+}
+
+/** There is an attempt, or what came of it. */
+type Running =
+  | { readonly at: 'connecting' | 'handshaking'; readonly attempt: Attempt }
+  /** No sealed frame of the gateway has come yet; the second half of what is shown as `handshaking`. */
+  | { readonly at: 'unproven'; readonly attempt: Attempt; readonly session: Session }
+  | { readonly at: 'established'; readonly attempt: Attempt; readonly session: Session };
+
 type State =
   | { readonly at: 'idle' }
-  | { readonly at: 'connecting' | 'handshaking'; readonly attempt: Attempt }
-  | { readonly at: 'established'; readonly sessionId: string; readonly attempt: Attempt }
+  | Running
   | {
       readonly at: 'waiting';
       readonly reason: USMPError;
       readonly retryInMs: number;
+      readonly failures: number;
       readonly cancel: CancelTimer;
     }
   | { readonly at: 'closing'; readonly down: Promise<void> };
@@ -38,27 +59,15 @@ type State =
 const NEXT: Readonly<Record<State['at'], readonly State['at'][]>> = {
   idle: ['connecting'],
   connecting: ['handshaking', 'waiting', 'closing'],
-  handshaking: ['established', 'connecting', 'waiting', 'closing'],
+  handshaking: ['unproven', 'waiting', 'closing'],
+  unproven: ['established', 'connecting', 'waiting', 'closing'],
   established: ['connecting', 'waiting', 'closing'],
   waiting: ['connecting', 'idle'],
   closing: ['idle'],
 };
 
-/** One attempt and the session that comes of it. */
-interface Attempt {
-  /** Once the handshake is done: when that was. */
-  session?: { readonly id: string; readonly openedAt: number };
-  /** A sealed frame of the gateway has come. */
-  isProven?: boolean;
-}
-
 /** A session this old has proven itself, and the backoff begins anew (protocol §5.2). */
 const STABLE_MS = 5_000;
-/** A session that ends before this age is short … */
-const SHORT_MS = 15_000;
-/** … and so many short ones in a row are a pattern. */
-const SHORT_IN_A_ROW = 3;
-
 export interface RedialOptions {
   readonly client: USMPClient;
   readonly backoff: Backoff;
@@ -70,33 +79,33 @@ export interface RedialOptions {
 
 export class Redial {
   readonly #options: RedialOptions;
+  readonly #patterns: Patterns;
   #wish: 'up' | 'down' = 'down';
   #state: State = { at: 'idle' };
   /** Those who wait for the outcome of the running attempt. */
   #waiting: { readonly resolve: () => void; readonly reject: (error: USMPError) => void }[] = [];
-  #failures = 0;
-  #shortInARow = 0;
-  /** Why the last session ended. */
-  #lastReason: USMPError | undefined;
+  /** Sessions so far. */
   #sessions = 0;
 
   constructor(options: RedialOptions) {
     this.#options = options;
     const { client, environment } = options;
+    this.#patterns = new Patterns(client.deviceId);
     client.on('handshaking', () => {
       if (this.#state.at === 'connecting') this.#become({ ...this.#state, at: 'handshaking' });
     });
     client.on('established', (id) => {
-      const openedAt = environment.clock.now();
-      if (this.#state.at === 'handshaking') this.#state.attempt.session = { id, openedAt };
+      if (this.#state.at !== 'handshaking') return;
+      const over = new Promise<USMPError | undefined>((resolve) => client.once('close', resolve));
+      const session = { id, openedAt: environment.clock.now(), over };
+      this.#become({ at: 'unproven', attempt: this.#state.attempt, session });
     });
     client.on('proven', () => {
-      if (this.#state.at === 'handshaking') this.#proven(this.#state.attempt);
+      if (this.#state.at === 'unproven') this.#proven(this.#state);
     });
     client.on('close', (reason) => {
-      this.#lastReason = reason;
       // Before that the attempt itself fails.
-      if (this.#state.at === 'established') this.#ended(this.#state.attempt, reason);
+      if (this.#state.at === 'established') this.#ended(this.#state, reason);
     });
   }
 
@@ -104,7 +113,6 @@ export class Redial {
     return shown(this.#state);
   }
 
-  /** Sessions so far. */
   get sessions(): number {
     return this.#sessions;
   }
@@ -126,7 +134,7 @@ export class Redial {
     const outcome = this.outcome();
     if (this.#state.at === 'waiting') {
       this.#state.cancel();
-      this.#connect();
+      this.#connect(this.#state.failures);
     } else {
       this.#look();
     }
@@ -149,7 +157,7 @@ export class Redial {
   renew(): Promise<void> {
     if (this.#state.at !== 'established') return Promise.reject(onRequest());
     const outcome = this.outcome();
-    this.#connect();
+    this.#connect(this.#state.attempt.failures);
     return outcome;
   }
 
@@ -163,10 +171,7 @@ export class Redial {
   #look(): void {
     const state = this.#state;
     if (this.#wish === 'up') {
-      if (state.at === 'idle') {
-        this.#failures = 0;
-        this.#connect();
-      }
+      if (state.at === 'idle') this.#connect(0);
       return;
     }
     switch (state.at) {
@@ -176,6 +181,7 @@ export class Redial {
         break;
       case 'connecting':
       case 'handshaking':
+      case 'unproven':
       case 'established':
         this.#close();
         break;
@@ -202,7 +208,8 @@ export class Redial {
     const previous = this.#state;
     if (!NEXT[previous.at].includes(state.at)) throw new Error(`no way from ${previous.at} to ${state.at}`);
     this.#state = state;
-    this.#options.onState(shown(state), shown(previous));
+    const [now, before] = [shown(state), shown(previous)];
+    if (now.at !== before.at) this.#options.onState(now, before);
   }
 
   #settle(error?: USMPError): void {
@@ -212,12 +219,17 @@ export class Redial {
     }
   }
 
-  #connect(): void {
-    const attempt: Attempt = {};
+  /** @param failures those in a row so far. */
+  #connect(failures: number): void {
+    const attempt: Attempt = { failures };
     this.#become({ at: 'connecting', attempt });
     this.#open(attempt).catch(async (error: unknown) => {
+      const failed = this.#stateOf(attempt);
       // Once it is proven, the session tells of its end itself.
-      if (!attempt.isProven) this.#ended(attempt, await this.#reasonOf(error));
+      if (!failed || failed.at === 'established') return;
+      const reason = await this.#reasonOf(failed, error);
+      const state = this.#stateOf(attempt);
+      if (state) this.#ended(state, reason);
     });
   }
 
@@ -225,63 +237,59 @@ export class Redial {
   async #open(attempt: Attempt): Promise<void> {
     const { client } = this.#options;
     await client.disconnect(); // what is left of the last session, whose socket may linger
-    if (!this.#isCurrent(attempt, 'connecting')) return; // stopped meanwhile
+    if (!this.#stateOf(attempt)) return; // stopped meanwhile
     await client.connect();
     await client.ping(); // has the gateway send its first sealed frame, if it sends nothing by itself
   }
 
-  #proven(attempt: Attempt): void {
-    attempt.isProven = true;
-    if (!attempt.session) return;
+  #proven({ attempt, session }: Extract<Running, { at: 'unproven' }>): void {
     this.#sessions += 1;
     this.#settle();
-    this.#become({ at: 'established', sessionId: attempt.session.id, attempt });
+    this.#become({ at: 'established', attempt, session });
   }
 
   /** A session that ended before the first PING is known to have ended, but not why, until its socket has closed. */
-  async #reasonOf(error: unknown): Promise<unknown> {
-    if (!(error instanceof NotConnectedError)) return error;
+  async #reasonOf(failed: Running, error: unknown): Promise<unknown> {
+    if (!(error instanceof NotConnectedError) || failed.at !== 'unproven') return error;
     await this.#options.client.disconnect();
-    return this.#lastReason ?? error;
+    return (await failed.session.over) ?? error;
   }
 
-  #isCurrent(attempt: Attempt, ...at: readonly State['at'][]): boolean {
-    return at.includes(this.#state.at) && 'attempt' in this.#state && this.#state.attempt === attempt;
+  /** Where this attempt is; undefined when there is another one, or none. */
+  #stateOf(attempt: Attempt): Running | undefined {
+    const state = this.#state;
+    return 'attempt' in state && state.attempt === attempt ? state : undefined;
   }
 
   /** An attempt failed or the session ended. */
-  #ended(attempt: Attempt, error: unknown): void {
-    if (!this.#isCurrent(attempt, 'connecting', 'handshaking', 'established')) return;
+  #ended(state: Running, error: unknown): void {
     const ended = error instanceof USMPError ? error : new ConnectionClosedError('the session was closed');
     if (ended.code === 'USMP_REKEY_UNANSWERED') {
-      this.#connect(); // a new session is all that it takes
+      this.#connect(state.attempt.failures); // a new session is all that it takes
       return;
     }
     const { client, environment } = this.#options;
-    const reason = this.#pattern(attempt, ended);
-    this.#failures += 1;
-    const retryInMs = this.#retryDelay(reason);
-    const cancel = environment.clock.setTimer(retryInMs, () => this.#connect());
+    const { clock } = environment;
+    let { failures } = state.attempt;
+    let reason = ended;
+    if ('session' in state) {
+      const ageMs = clock.now() - state.session.openedAt - silenceIn(ended);
+      const isProven = state.at === 'established';
+      reason = this.#patterns.ended({ error: ended, ageMs, isProven });
+      if (isProven && ageMs >= STABLE_MS) failures = 0;
+    }
+    failures += 1;
+    const retryInMs = this.#retryDelay(reason, failures);
+    const cancel = clock.setTimer(retryInMs, () => this.#connect(failures));
     if (client.connected) void client.disconnect(); // it did not answer the PING that should prove it
     this.#settle(reason);
-    this.#become({ at: 'waiting', reason, retryInMs, cancel });
+    this.#become({ at: 'waiting', reason, retryInMs, failures, cancel });
   }
 
-  /** What the end of this session means beside those of the sessions before. */
-  #pattern({ session, isProven }: Attempt, error: USMPError): USMPError {
-    if (!session) return error;
-    const { client, environment } = this.#options;
-    const age = environment.clock.now() - session.openedAt - silenceIn(error);
-    if (this.#state.at === 'established' && age >= STABLE_MS) this.#failures = 0;
-    this.#shortInARow = age < SHORT_MS ? this.#shortInARow + 1 : 0;
-    if (!isProven) return isNetworkFailure(error) ? error : neverProven(error);
-    return this.#shortInARow < SHORT_IN_A_ROW ? error : shortSessions(client.deviceId, error);
-  }
-
-  #retryDelay(reason: USMPError): number {
+  #retryDelay(reason: USMPError, failed: number): number {
     const { backoff, environment } = this.#options;
     // The gateway would refuse again at once, and lock this address out (protocol §5.1).
-    const failures = isAuthFailure(reason) ? Infinity : this.#failures;
+    const failures = isAuthFailure(reason) ? Infinity : failed;
     return retryDelay(failures, backoff, viewOf(environment.random(4)).getUint32(0, true) / 2 ** 32);
   }
 }
@@ -295,8 +303,10 @@ const silenceIn = ({ values: { silentMs } }: USMPError): number =>
 /** A state without what only this file needs of it. */
 function shown(state: State): ConnectionState {
   switch (state.at) {
+    case 'unproven':
+      return { at: 'handshaking' };
     case 'established':
-      return { at: state.at, sessionId: state.sessionId };
+      return { at: state.at, sessionId: state.session.id };
     case 'waiting':
       return { at: state.at, reason: state.reason, retryInMs: state.retryInMs };
     default:

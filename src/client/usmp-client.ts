@@ -23,7 +23,8 @@ import {
 const PING_TIMEOUT_MS = 10_000;
 
 type State =
-  | { readonly at: 'disconnected' }
+  /** With the last session, if there was one: messages of it can still be received. */
+  | { readonly at: 'disconnected'; readonly channel?: Channel; readonly sessionId?: string | undefined }
   | { readonly at: 'connecting'; readonly channel: Channel; readonly connected: Promise<void> }
   | { readonly at: 'connected'; readonly channel: Channel; readonly sessionId: string };
 
@@ -32,8 +33,6 @@ export class USMPClient extends Endpoint {
   readonly #environment: ClientEnvironment;
   #state: State = { at: 'disconnected' };
   #failures = 0;
-  /** The last channel, whose messages can be received after it closed. */
-  #channel: Channel | undefined;
 
   /** @throws ArgumentError naming the option that is not usable. Nothing is sent before `connect`. */
   constructor(options: ClientOptions, environment: ClientEnvironment = systemEnvironment) {
@@ -70,7 +69,17 @@ export class USMPClient extends Endpoint {
 
   /** 32 hex digits while connected. */
   get sessionId(): string | undefined {
-    return this.#state.at === 'connected' && this.connected ? this.#state.sessionId : undefined;
+    return this.connected ? this.#sessionId : undefined;
+  }
+
+  /** Of the session that a message that is handed out now is from: this one, or the last one. */
+  get messageSessionId(): string {
+    return this.#sessionId ?? '';
+  }
+
+  /** Whether what has no receipt when the gateway changes keys may be acknowledged and thrown away (protocol §3.9). */
+  get losesAtRekey(): boolean {
+    return this.#options.protocol === 'udp';
   }
 
   /**
@@ -87,7 +96,6 @@ export class USMPClient extends Endpoint {
       return channel.isEstablished ? Promise.resolve() : channel.closed.then(() => this.connect());
     }
     const channel = this.#open();
-    this.#channel = channel;
     channel.setWanted(!this.isPaused);
     const connected = channel.established.then(() => undefined);
     this.#state = { at: 'connecting', channel, connected };
@@ -105,17 +113,12 @@ export class USMPClient extends Endpoint {
    * @param withinMs milliseconds, when it has less time than that.
    */
   async disconnect(withinMs = CLOSE_MS): Promise<void> {
-    await this.#channel?.close(withinMs);
-  }
-
-  /** Frames sent under the present keys of the session. */
-  get framesSent(): number {
-    return this.#channel?.framesSent ?? 0;
+    await this.channel?.close(withinMs);
   }
 
   /** Takes back the messages that wait to be sent: their `send` is rejected with `USMP_WITHDRAWN`. */
   withdraw(): void {
-    this.#channel?.withdraw();
+    this.channel?.withdraw();
   }
 
   /** Whether a client with these options would be the same as this one. */
@@ -132,16 +135,21 @@ export class USMPClient extends Endpoint {
   }
 
   protected override onNews(news: News): boolean {
-    const { channel } = this.#state.at === 'disconnected' ? {} : this.#state;
-    if (news.type === 'established' && channel) {
-      this.#state = { at: 'connected', channel, sessionId: news.session.sessionId };
+    const state = this.#state;
+    if (news.type === 'established' && state.at === 'connecting') {
+      this.#state = { at: 'connected', channel: state.channel, sessionId: news.session.sessionId };
+    } else if (news.type === 'ended' && state.at !== 'disconnected') {
+      this.#state = { at: 'disconnected', channel: state.channel, sessionId: this.#sessionId };
     }
-    if (news.type === 'ended') this.#state = { at: 'disconnected' };
     return super.onNews(news);
   }
 
   protected override get channel(): Channel | undefined {
-    return this.#channel;
+    return this.#state.channel;
+  }
+
+  get #sessionId(): string | undefined {
+    return this.#state.at === 'connecting' ? undefined : this.#state.sessionId;
   }
 
   #open(): Channel {

@@ -4,12 +4,13 @@
  * and knows neither client nor server. A server has one for each device, thousands of them: an empty one has no timer,
  * and one that is attached to no session holds next to nothing.
  */
-import { checkChoice, checkOptions, checkSeconds, show, toBytes } from '../check.js';
+import { checkChoice, checkOptions, checkSeconds, isBytes, show, toBytes } from '../check.js';
 import type { Clock } from '../clock.js';
 import { ArgumentError, NotConnectedError, USMPError } from '../errors.js';
 import { fragment } from '../wire/fragments.js';
 import { Courier, type Carrier, type CourierSettings } from './courier.js';
 import { DELIVERY_LIMITS, MAX_KEY_LENGTH } from './limits.js';
+import { isKey } from './message.js';
 import {
   DELIVERIES,
   Outbox,
@@ -167,7 +168,7 @@ export class Mailbox {
   }
 
   /** Accepts nothing more, for this reason; what it has goes on. */
-  shut(refusal: () => USMPError = () => givenUp(this.#settings.other)): void {
+  shut(refusal: () => USMPError = closed): void {
     this.#refusal ??= refusal;
   }
 
@@ -178,7 +179,7 @@ export class Mailbox {
   close(outcome?: 'kept'): void {
     this.shut();
     this.detach();
-    this.#outbox.close(outcome ?? givenUp(this.#settings.other));
+    this.#outbox.close(outcome);
   }
 
   /**
@@ -206,8 +207,7 @@ export class Mailbox {
 }
 
 function checkKey(key: unknown): void {
-  if (key === undefined || (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH))
-    return;
+  if (key === undefined || isKey(key)) return;
   throw new ArgumentError('key', `expected a text of 1 to ${MAX_KEY_LENGTH} characters, got ${show(key)}`);
 }
 
@@ -217,17 +217,24 @@ export function checkKept(each: Partial<KeptMessage> | null | undefined): KeptMe
   fragment(message);
   const delivery = checkChoice('kept', each?.delivery, DELIVERIES);
   const { key, maxAgeMs = 0 } = each ?? {};
-  const isSound =
-    key === undefined || (typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH);
-  if (!isSound) throw new ArgumentError('kept', `expected a key as send takes it, got ${show(key)}`);
+  if (key !== undefined && !isKey(key)) {
+    throw new ArgumentError('kept', `expected a key as send takes it, got ${show(key)}`);
+  }
   if (typeof maxAgeMs !== 'number' || !(maxAgeMs >= 0 && maxAgeMs <= DELIVERY_LIMITS.outboxAge.max * 1000)) {
     throw new ArgumentError('kept', `expected milliseconds in maxAgeMs, got ${show(maxAgeMs)}`);
   }
   return { message, delivery, key, maxAgeMs };
 }
 
-const givenUp = (other: string): USMPError =>
-  new USMPError(`not sent: the connection was closed before the ${other} had taken the message`, {
-    code: 'USMP_OUTBOX_CLOSED',
-    fault: 'local',
-  });
+/** Whether it is a message to be put back by `restore`: what was kept may have been changed by others. */
+export function isKeptMessage(value: unknown): value is KeptMessage {
+  try {
+    checkKept(value as KeptMessage);
+    return isBytes((value as KeptMessage).message);
+  } catch {
+    return false;
+  }
+}
+
+const closed = (): USMPError =>
+  new USMPError('not sent: closed here already', { code: 'USMP_OUTBOX_CLOSED', fault: 'local' });

@@ -2,6 +2,7 @@
 import type { USMPError } from '../errors.js';
 import type { Linked } from './chain.js';
 import type { Deadline } from './deadlines.js';
+import { MAX_KEY_LENGTH } from './limits.js';
 
 /** When a message counts as delivered: handed to the transport (UDP: UTACK), or receipted by a PONG (protocol §3.6). */
 export const DELIVERIES = ['confirmed', 'sent'] as const;
@@ -21,6 +22,10 @@ export interface Extras {
   readonly maxAgeMs?: number | undefined;
 }
 
+/** Whether it can be what a message is about. */
+export const isKey = (key: unknown): key is string =>
+  typeof key === 'string' && key.length > 0 && key.length <= MAX_KEY_LENGTH;
+
 /** A message as it is kept over a restart. */
 export interface KeptMessage extends Extras {
   readonly message: Uint8Array;
@@ -30,6 +35,8 @@ export interface KeptMessage extends Extras {
 /** A message that waits, with whoever is to be told. */
 export interface Pending extends KeptMessage {
   readonly acceptedAt: number;
+  /** It has been handed to a session before, which may have carried it. */
+  readonly wasHanded?: boolean;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: USMPError) => void;
 }
@@ -48,6 +55,7 @@ export class Entry implements Pending, Linked<Entry> {
   readonly key: string | undefined;
   readonly maxAgeMs: number;
   readonly acceptedAt: number;
+  wasHanded: boolean;
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (error: USMPError) => void;
   /** As in `Handed` while it is under way, and 0 while it waits. */
@@ -63,6 +71,7 @@ export class Entry implements Pending, Linked<Entry> {
     this.key = pending.key;
     this.maxAgeMs = pending.maxAgeMs ?? 0;
     this.acceptedAt = pending.acceptedAt;
+    this.wasHanded = pending.wasHanded ?? false;
     this.resolve = pending.resolve;
     this.reject = pending.reject;
   }

@@ -7,7 +7,6 @@ import type { Clock } from '../clock.js';
 import { USMPError } from '../errors.js';
 import { Budget } from './budget.js';
 import { Chain } from './chain.js';
-import { Deadlines } from './deadlines.js';
 import type { BudgetLimits } from './limits.js';
 import {
   Entry,
@@ -18,6 +17,7 @@ import {
   type Outcome,
   type Pending,
 } from './message.js';
+import { Waiting } from './waiting.js';
 
 export { DELIVERIES, type Delivery, type KeptMessage, type Outcome } from './message.js';
 
@@ -38,19 +38,20 @@ export interface OutboxSettings {
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const ignore = (): void => undefined;
 
+/** A message that a session has had may have arrived, without a receipt. */
+function givenUp(wasHanded: boolean, code: 'USMP_EXPIRED' | 'USMP_OUTBOX_CLOSED', why: string): USMPError {
+  const what = wasHanded ? 'not confirmed, though it may have arrived' : 'not sent';
+  return new USMPError(`${what}: ${why}`, { code });
+}
+
 export class Outbox {
   readonly #settings: OutboxSettings;
   /** Called whenever the content has changed. */
   readonly #onChange: () => void;
-  /** Oldest first: those under way on the session, then those that wait. */
-  readonly #entries = new Chain<Entry>();
-  /** The first that waits. */
-  #waiting: Entry | undefined;
+  /** On the session, oldest first; all of them before those that wait. */
+  readonly #underWay = new Chain<Entry>();
+  readonly #waiting: Waiting;
   readonly #held: Budget;
-  /** Those that wait and have a key; made when there is one. */
-  #byKey: Map<string, Entry> | undefined;
-  /** Of those that wait; made when there is one. */
-  #deadlines: Deadlines<Entry> | undefined;
   #handed = 0;
   /** Under way, of delivery `sent`. */
   #leaving = 0;
@@ -64,6 +65,12 @@ export class Outbox {
     this.#settings = settings;
     this.#onChange = onChange;
     this.#held = new Budget(settings.limits);
+    const { clock, limits } = settings;
+    this.#waiting = new Waiting({
+      clock,
+      maxAgeMs: limits.maxAgeMs,
+      onDue: (entries) => this.#expire(entries),
+    });
   }
 
   get count(): number {
@@ -96,7 +103,7 @@ export class Outbox {
 
   /** What is not delivered, for keeping. */
   get content(): KeptMessage[] {
-    return Array.from(this.#entries, ({ message, delivery, key, maxAgeMs }) => ({
+    return Array.from(this.#all(), ({ message, delivery, key, maxAgeMs }) => ({
       message,
       delivery,
       ...(key !== undefined && { key }),
@@ -109,7 +116,7 @@ export class Outbox {
    * @throws USMPError `USMP_OUTBOX_FULL` at once; `USMP_EXPIRED` or `USMP_OUTBOX_CLOSED` when it was given up.
    */
   add(message: Uint8Array, delivery: Delivery, { key, maxAgeMs }: Extras = {}): Promise<Outcome> {
-    const older = key === undefined ? undefined : this.#byKey?.get(key);
+    const older = this.#waiting.withKey(key);
     const full = older
       ? this.#fullFor(0, message.length - older.message.length)
       : this.#fullFor(1, message.length);
@@ -122,10 +129,9 @@ export class Outbox {
       const copy = new Uint8Array(message);
       const entry = new Entry({ message: copy, delivery, key, maxAgeMs, acceptedAt, resolve, reject });
       this.#count(entry, 1);
-      if (older) this.#takePlace(entry, older);
-      else this.#wait(entry, undefined);
-      this.#limit(entry);
-      this.#changed();
+      this.#waiting.add(entry, older);
+      if (older) this.#replace(older);
+      this.#onChange();
     });
   }
 
@@ -137,7 +143,7 @@ export class Outbox {
 
   /** Takes out all that is left, with those who wait for it, for another outbox. */
   release(): Pending[] {
-    const released = [...this.#entries];
+    const released = [...this.#all()];
     for (const entry of released) this.#remove(entry);
     return released;
   }
@@ -147,18 +153,19 @@ export class Outbox {
     const entries = pending.map((each) => new Entry(each));
     for (const entry of entries) this.#count(entry, 1);
     this.#putBefore(entries);
-    this.#changed();
+    this.#onChange();
   }
 
   /** The next message for the session, which is under way from now on. */
   hand(): Handed | undefined {
-    for (let entry = this.#waiting; entry; entry = this.#waiting) {
-      if (entry.deadline && entry.deadline.at <= this.#settings.clock.now()) {
+    for (let entry = this.#waiting.first; entry; entry = this.#waiting.first) {
+      if (this.#waiting.isDue(entry)) {
         this.#expire([entry]);
         continue;
       }
-      this.#waiting = entry.after;
-      this.#unwait(entry);
+      this.#waiting.remove(entry);
+      this.#underWay.insert(entry, undefined);
+      entry.wasHanded = true;
       entry.no = this.#nextNo++;
       this.#handed += 1;
       if (entry.delivery === 'confirmed') this.#lastToConfirm = entry.no;
@@ -186,30 +193,29 @@ export class Outbox {
 
   /** The session died: what was under way has to be sent again, first and in the same order. */
   takeBack(): void {
-    const underWay: Entry[] = [];
-    for (let entry = this.#entries.first; entry && entry !== this.#waiting; entry = this.#entries.first) {
-      this.#leave(entry);
-      underWay.push(entry);
-    }
+    const underWay = [...this.#underWay];
+    for (const entry of underWay) this.#land(entry);
     this.#lastToConfirm = undefined;
     this.#putBefore(underWay);
-    this.#changed();
+    this.#onChange();
   }
 
-  /** Gives up all that is left, with this outcome. */
-  close(outcome: USMPError | 'kept'): void {
-    const left = this.release();
-    if (outcome !== 'kept') this.#dropped += left.length;
-    for (const entry of left) {
+  /** All that is left is given up; or kept elsewhere, from where it is put back by `restore`. */
+  close(outcome?: 'kept'): void {
+    const why = `closed here before the ${this.#settings.other} was known to have the message`;
+    // One error for a million of them.
+    const waits = givenUp(false, 'USMP_OUTBOX_CLOSED', why);
+    const hasLeft = givenUp(true, 'USMP_OUTBOX_CLOSED', why);
+    for (const entry of this.release()) {
       if (outcome === 'kept') entry.resolve('kept');
-      else entry.reject(outcome);
+      else this.#drop(entry, entry.wasHanded ? hasLeft : waits);
     }
   }
 
   #arrived(lastNo: number, isConcerned: (entry: Entry) => boolean): void {
     const arrived: Entry[] = [];
-    for (const entry of this.#entries) {
-      if (entry === this.#waiting || entry.no > lastNo) break;
+    for (const entry of this.#underWay) {
+      if (entry.no > lastNo) break;
       if (isConcerned(entry)) arrived.push(entry);
     }
     if (arrived.length === 0) return;
@@ -218,89 +224,54 @@ export class Outbox {
       this.#delivered += 1;
       entry.resolve('delivered');
     }
-    this.#changed();
+    this.#onChange();
   }
 
-  #remove(entry: Entry): void {
-    this.#leave(entry);
-    this.#count(entry, -1);
+  *#all(): Generator<Entry, void> {
+    yield* this.#underWay;
+    yield* this.#waiting;
   }
 
   /** Takes it out of its place, wherever that is. */
-  #leave(entry: Entry): void {
-    if (entry.no === 0) this.#unwait(entry);
+  #remove(entry: Entry): void {
+    if (entry.no === 0) this.#waiting.remove(entry);
     else this.#land(entry);
-    if (entry === this.#waiting) this.#waiting = entry.after;
-    this.#entries.remove(entry);
+    this.#count(entry, -1);
   }
 
-  /** It is under way no longer. */
+  /** It is under way no longer, and in no place. */
   #land(entry: Entry): void {
+    this.#underWay.remove(entry);
     this.#handed -= 1;
     if (entry.delivery === 'sent') this.#leaving -= 1;
     if (this.#lastToConfirm === entry.no) this.#lastToConfirm = undefined;
     entry.no = 0;
   }
 
-  /** It waits no longer. */
-  #unwait(entry: Entry): void {
-    if (entry.deadline) this.#deadlines?.remove(entry.deadline);
-    entry.deadline = undefined;
-    if (entry.key !== undefined) this.#byKey?.delete(entry.key);
+  #putBefore(entries: readonly Entry[]): void {
+    for (const entry of this.#waiting.putBefore(entries)) this.#replace(entry);
   }
 
-  /** Has an entry that is in no place wait before another one that does, or at the end. */
-  #wait(entry: Entry, after: Entry | undefined): void {
-    this.#entries.insert(entry, after);
-    if (this.#waiting === after) this.#waiting = entry;
-    if (entry.key !== undefined) (this.#byKey ??= new Map<string, Entry>()).set(entry.key, entry);
-  }
-
-  /** Has it wait no longer than it may. */
-  #limit(entry: Entry): void {
-    const ageMs = this.#ageMs(entry);
-    if (ageMs === 0) return;
-    this.#deadlines ??= new Deadlines(this.#settings.clock, (due) => this.#expire(due));
-    entry.deadline = this.#deadlines.add(entry.acceptedAt + ageMs, entry);
-  }
-
-  /** Has a newer entry, which is in no place, wait in that of an older one of its key, which waits. */
-  #takePlace(newer: Entry, older: Entry): void {
-    const { after } = older;
-    this.#remove(older);
-    this.#wait(newer, after);
-    this.#tellReplaced(older);
-  }
-
-  #tellReplaced(older: Entry): void {
+  /** A newer one has its place. */
+  #replace(older: Entry): void {
+    this.#count(older, -1);
     this.#replaced += 1;
     older.resolve('replaced');
   }
 
-  /** Has entries that are in no place wait before all that do; of those with the same key the last one has the first place. */
-  #putBefore(entries: readonly Entry[]): void {
-    let after = this.#waiting;
-    const placed: Entry[] = [];
-    for (const entry of entries.toReversed()) {
-      const newer = entry.key === undefined ? undefined : this.#byKey?.get(entry.key);
-      if (!newer) {
-        this.#wait(entry, after);
-        placed.push(entry);
-      } else {
-        if (newer !== after) this.#move(newer, after);
-        this.#count(entry, -1);
-        this.#tellReplaced(entry);
-      }
-      after = newer ?? entry;
+  #expire(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#remove(entry);
+      const seconds = Math.round(this.#waiting.ageMs(entry) / 100) / 10;
+      const why = `the message has waited for the ${this.#settings.other} for ${seconds} s, which is the limit`;
+      this.#drop(entry, givenUp(entry.wasHanded, 'USMP_EXPIRED', why));
     }
-    for (const entry of placed.reverse()) this.#limit(entry);
+    this.#onChange();
   }
 
-  /** Of those that wait, moves one to the place before another. */
-  #move(entry: Entry, after: Entry | undefined): void {
-    this.#entries.remove(entry);
-    this.#entries.insert(entry, after);
-    if (this.#waiting === after) this.#waiting = entry;
+  #drop({ reject }: Pending, error: USMPError): void {
+    this.#dropped += 1;
+    reject(error);
   }
 
   #count({ message }: Entry, sign: 1 | -1): void {
@@ -320,27 +291,5 @@ export class Outbox {
       code: 'USMP_OUTBOX_FULL',
       fault: 'local',
     });
-  }
-
-  /** How long it may wait; 0 for ever. */
-  #ageMs({ maxAgeMs }: Entry): number {
-    const all = this.#settings.limits.maxAgeMs;
-    return maxAgeMs > 0 && all > 0 ? Math.min(maxAgeMs, all) : maxAgeMs || all;
-  }
-
-  #expire(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      this.#remove(entry);
-      this.#dropped += 1;
-      const seconds = Math.round(this.#ageMs(entry) / 100) / 10;
-      const whom = `the ${this.#settings.other}`;
-      const text = `not sent: the message has waited for ${whom} for ${seconds} s, which is the limit`;
-      entry.reject(new USMPError(text, { code: 'USMP_EXPIRED', fault: 'network' }));
-    }
-    this.#changed();
-  }
-
-  #changed(): void {
-    this.#onChange();
   }
 }

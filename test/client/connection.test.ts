@@ -187,6 +187,50 @@ describe('a connection that stays up', () => {
   });
 });
 
+describe('a connection that is closed', () => {
+  it('is not opened again from inside the change of state that this is', async () => {
+    const { clock, gateway, connection } = world();
+    connection.start();
+    await settle();
+    let refusal: unknown;
+    connection.on('state', () => {
+      try {
+        connection.start();
+      } catch (error) {
+        refusal = error;
+      }
+    });
+    await Promise.all([connection.close(), clock.advance(SECOND)]);
+    await clock.advance(SECOND);
+    assert.match(String(refusal), /closed for good/);
+    assert.deepEqual([connection.state.at, gateway.dials.length, clock.pending], ['idle', 1, 0]);
+  });
+});
+
+describe('a connection that is on hold', () => {
+  it('tells the session of each message, also when that is over by the time that it is handed out', async () => {
+    const { clock, gateway, connection, states } = world();
+    gateway.onMessage = () => undefined;
+    const told: string[] = [];
+    connection.on('message', (message, { sessionId }) => told.push(`${message.toString()} ${sessionId}`));
+    connection.hold();
+    connection.start();
+    await settle();
+    for (let i = 1; i <= 300; i++) void gateway.sessions[0]!.send(Buffer.from(String(i)));
+    await clock.advance(SECOND);
+    gateway.mode = 'refusing';
+    await gateway.sessions[0]!.close(100);
+    await clock.advance(0);
+    assert.equal(connection.state.at, 'waiting');
+    connection.release();
+    await clock.advance(0);
+    const { sessionId } = states.find(({ at }) => at === 'established') as { sessionId: string };
+    assert.equal(told.at(-1), `${told.length} ${sessionId}`);
+    assert.ok(told.length > 256 && told.every((each) => each.endsWith(sessionId)), `${told.length}`);
+    await connection.stop();
+  });
+});
+
 describe('a connection that is handed over to one that is closed', () => {
   it('gives it nothing of what has arrived', async () => {
     const { clock, gateway, connection } = world();

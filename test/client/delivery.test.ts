@@ -2,13 +2,16 @@
 import assert from 'node:assert/strict';
 import { USMPConnection } from '../../src/client/connection.js';
 import type { ConnectionOptions } from '../../src/client/connection-options.js';
-import { USMPError } from '../../src/errors.js';
+import type { SendOptions } from '../../src/delivery/mailbox.js';
+import type { Delivery } from '../../src/delivery/message.js';
+import type { USMPError } from '../../src/errors.js';
 import { FakeClock, settle } from '../support/clock.js';
 import { MemoryGateway, PSK } from '../support/memory-gateway.js';
 
 const SECOND = 1000;
 
 interface Outcome {
+  is?: string;
   at?: number;
   error?: USMPError;
   times: number;
@@ -22,16 +25,17 @@ function world(options: Partial<ConnectionOptions> = {}) {
     { host: 'gateway', psk: PSK, retryJitter: 0, ...options },
     gateway.environment,
   );
-  const send = (message: string, delivery?: 'sent' | 'confirmed'): Outcome => {
+  const send = (message: string, options?: Delivery | SendOptions): Outcome => {
     const outcome: Outcome = { times: 0 };
-    const settled = (error?: USMPError): void => {
+    const settled = (is: string, error?: USMPError): void => {
       outcome.times += 1;
       outcome.at = clock.now();
+      outcome.is = is;
       if (error) outcome.error = error;
     };
-    connection.send(message, delivery).then(
-      () => settled(),
-      (error: unknown) => settled(error as USMPError),
+    connection.send(message, options).then(
+      (is) => settled(is),
+      (error: unknown) => settled((error as USMPError).code, error as USMPError),
     );
     return outcome;
   };
@@ -250,18 +254,82 @@ describe('the outbox', () => {
     assert.equal(connection.stats.queued, 0);
   });
 
-  it('is given up when the connection is closed for good: each sender is told once', async () => {
-    const { clock, connection, send } = world();
-    const outcomes = numbered(5).map((message) => send(message));
-    await connection.close();
+  it('is the latest of its key, in the place of the one before, which is told so', async () => {
+    const { clock, gateway, connection, send } = world();
+    const first = send('20 degrees', { key: 'set-point' });
+    const other = send('a reading', 'sent');
+    const last = send('21 degrees', { key: 'set-point', delivery: 'sent' });
     await settle();
-    assert.ok(outcomes.every(({ times, error }) => times === 1 && error?.code === 'USMP_OUTBOX_CLOSED'));
+    assert.deepEqual([first.is, connection.stats.queued, connection.stats.replaced], ['replaced', 2, 1]);
+    connection.start();
+    await clock.advance(SECOND);
+    assert.deepEqual(gateway.received, ['21 degrees', 'a reading']);
+    assert.deepEqual(
+      [first, other, last].map(({ is, times }) => [is, times]),
+      [
+        ['replaced', 1],
+        ['delivered', 1],
+        ['delivered', 1],
+      ],
+    );
+    await connection.close();
+  });
+
+  it('waits no longer than it may itself, nor than the outbox allows', async () => {
+    const { clock, connection, send } = world({ outboxAge: 10 });
+    const [short, long, plain] = [send('short', { maxAge: 1 }), send('long', { maxAge: 60 }), send('plain')];
+    await clock.advance(20 * SECOND);
+    assert.deepEqual(
+      [short, long, plain].map(({ is, at }) => [is, at]),
+      [
+        ['USMP_EXPIRED', 1 * SECOND],
+        ['USMP_EXPIRED', 10 * SECOND],
+        ['USMP_EXPIRED', 10 * SECOND],
+      ],
+    );
+    await connection.close();
+  });
+
+  for (const { options, field } of [
+    { options: 'soon', field: 'delivery' },
+    { options: { delivery: 'soon' }, field: 'delivery' },
+    { options: { key: '' }, field: 'key' },
+    { options: { maxAge: '1' }, field: 'maxAge' },
+    { options: 7, field: 'options' },
+    { options: null, field: 'options' },
+  ]) {
+    it(`is refused with ${JSON.stringify(options)}, which names ${field}`, async () => {
+      const { connection } = world();
+      await assert.rejects(connection.send('x', options as SendOptions), { name: 'ArgumentError', field });
+      assert.equal(connection.stats.queued, 0);
+    });
+  }
+
+  it('is given up when the connection is closed for good: each sender is told once, and no more than is known', async () => {
+    const { clock, gateway, connection, send } = world();
+    connection.start();
+    await settle();
+    gateway.lost.toClient = true;
+    const outcomes = numbered(100).map((message) => send(message)); // more than may be under way at once
+    await clock.advance(SECOND);
+    const { underWay } = connection.stats;
+    await Promise.all([connection.close(), clock.advance(SECOND)]);
+    await settle();
+    assert.ok(outcomes.every(({ times, is }) => times === 1 && is === 'USMP_OUTBOX_CLOSED'));
+    const left = outcomes.filter(({ error }) =>
+      error?.message.startsWith('not confirmed, though it may have'),
+    );
+    const waited = outcomes.filter(({ error }) => error?.message.startsWith('not sent: '));
+    assert.deepEqual([left.length, waited.length], [underWay, 100 - underWay]);
+    assert.ok(gateway.received.length > 0 && gateway.received.length <= underWay);
     assert.equal(clock.pending, 0);
   });
 
   it('takes back what was kept over a restart, before newer messages', async () => {
     const before = world();
     const kept = numbered(3).map((message) => before.send(message));
+    before.send('20 degrees', { key: 'set-point', maxAge: 60 });
+    before.send('too old', { maxAge: 60 });
     await settle();
     const content = before.connection.undelivered;
     await before.connection.close('kept');
@@ -272,9 +340,12 @@ describe('the outbox', () => {
     const newer = send('newer');
     await settle();
     connection.restore(content);
+    const latest = send('21 degrees', { key: 'set-point' });
+    await clock.advance(60 * SECOND);
     connection.start();
     await clock.advance(SECOND);
-    assert.deepEqual(gateway.received, [...numbered(3), 'newer']);
+    assert.deepEqual(gateway.received, [...numbered(3), '21 degrees', 'newer']);
+    assert.equal(latest.is, 'delivered');
     assert.equal(newer.times, 1);
     await connection.close();
   });

@@ -74,7 +74,8 @@ const CLIENT: Methods<USMPClient> = {
     it.deviceId,
     it.connected,
     it.sessionId,
-    it.framesSent,
+    it.messageSessionId,
+    it.losesAtRekey,
   ],
   inspect: ({ it }) => inspect(it),
 };
@@ -230,6 +231,7 @@ const CONNECTION: Methods<USMPConnection> = {
   'handOver to itself': ({ it }) => it.handOver(it),
   send: ({ it }) => it.send('message'),
   'send without a receipt': ({ it }) => it.send('message', 'sent'),
+  'send of the latest of a key': ({ it }) => it.send('message', { key: 'key', maxAge: 3_600 }),
   'send of too much': ({ it }) => it.send('x'.repeat(1_809)),
   'send of nothing': ({ it }) => it.send(undefined as unknown as string),
   hold: ({ it }) => it.hold(),
@@ -244,32 +246,34 @@ const CONNECTION: Methods<USMPConnection> = {
 };
 
 /** What waits for a session as long as there may be one. */
-const WAITS_FOR_SESSION = new Set(['send', 'send without a receipt']);
+const WAITS_FOR_SESSION = new Set(['send', 'send of the latest of a key', 'send without a receipt']);
 
 const up = async ({ it, clock }: World<USMPConnection>): Promise<void> => {
   it.start();
   await clock.advance(1);
 };
 
-const FOR_GOOD = /closed for good|connection was closed before/;
+const FOR_GOOD = /closed for good|closed here before/;
 
 const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
-  'never started': { enter: () => undefined, says: says(/not connected \(idle\)|closed before/) },
+  'never started': { enter: () => undefined, says: says(/not connected \(idle\)|closed here before/) },
   connecting: {
     enter: ({ gateway, it }) => {
       gateway.mode = 'unreachable';
       it.start();
     },
-    says: says(/not connected \(connecting\)|no answer from gateway|disconnected on request|closed before/),
+    says: says(
+      /not connected \(connecting\)|no answer from gateway|disconnected on request|closed here before/,
+    ),
   },
   handshaking: {
     enter: async (w) => {
       w.gateway.mode = 'silent';
       await up(w);
     },
-    says: says(/not connected \(handshaking\)|no answer to HELLO|disconnected on request|closed before/),
+    says: says(/not connected \(handshaking\)|no answer to HELLO|disconnected on request|closed here before/),
   },
-  established: { enter: up, says: says(/session was closed|disconnected on request|closed before/) },
+  established: { enter: up, says: says(/session was closed|disconnected on request|closed here before/) },
   'established with a gateway that fell silent': {
     enter: async (w) => {
       await up(w);
@@ -277,7 +281,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       w.gateway.mode = 'unreachable';
     },
     says: says(
-      /is silent|no longer acknowledges|no answer from|session was closed|disconnected on request|closed before/,
+      /is silent|no longer acknowledges|no answer from|session was closed|disconnected on request|closed here before/,
     ),
   },
   'on hold': {
@@ -285,7 +289,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       w.it.hold();
       await up(w);
     },
-    says: says(/session was closed|closed before/),
+    says: says(/session was closed|closed here before/),
   },
   waiting: {
     enter: async (w) => {
@@ -293,7 +297,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await up(w);
       assert.equal(w.it.state.at, 'waiting');
     },
-    says: says(/connection refused by gateway|disconnected on request|closed before/),
+    says: says(/connection refused by gateway|disconnected on request|closed here before/),
   },
   closing: {
     enter: async (w) => {
@@ -306,7 +310,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       assert.equal(w.it.state.at, 'closing');
     },
     says: says(
-      /not connected \(closing\)|disconnected on request|no answer|is silent|the gateway|closed before/,
+      /not connected \(closing\)|disconnected on request|no answer|is silent|the gateway|closed here before/,
     ),
   },
   stopped: {
@@ -314,7 +318,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await up(w);
       await Promise.all([w.it.stop(), w.clock.advance(SECOND)]);
     },
-    says: says(/not connected \(idle\)|closed before/),
+    says: says(/not connected \(idle\)|closed here before/),
   },
   'ended by the gateway': {
     enter: async (w) => {
@@ -324,7 +328,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await w.clock.advance(100);
       assert.equal(w.it.state.at, 'waiting');
     },
-    says: says(/BYE|broke|refused|disconnected on request|closed before/),
+    says: says(/BYE|broke|refused|disconnected on request|closed here before/),
   },
   'rejected for its PSK': {
     enter: async (w) => {
@@ -332,7 +336,7 @@ const CONNECTION_STATES: Record<string, StateOf<USMPConnection>> = {
       await w.clock.advance(11 * SECOND);
       assert.equal(w.it.state.at, 'waiting');
     },
-    says: says(/PSK rejected|disconnected on request|closed before/),
+    says: says(/PSK rejected|disconnected on request|closed here before/),
     gatewayPsk: 'quite another key of enough bytes',
   },
   'being closed for good': {

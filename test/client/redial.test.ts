@@ -28,13 +28,9 @@ function world(
   const environment = change(gateway.environment);
   const client = new USMPClient({ host: 'gateway', psk: PSK, protocol }, environment);
   const states: ConnectionState[] = [];
-  const hooks: { onState(state: ConnectionState): void } = { onState: () => undefined };
   const redial = new Redial({
     ...{ client, environment, backoff: BACKOFF },
-    onState(state) {
-      states.push(state);
-      hooks.onState(state);
-    },
+    onState: (state) => states.push(state),
     drain: () => Promise.resolve(),
   });
   const path = (): string =>
@@ -47,7 +43,7 @@ function world(
     await clock.advance(60 * SECOND);
     assert.deepEqual([redial.state.at, client.connected, clock.pending], ['idle', false, 0]);
   };
-  return { clock, gateway, client, redial, hooks, states, path, isDown };
+  return { clock, gateway, client, redial, states, path, isDown };
 }
 
 /** The same with the stand-in for the reference as the gateway, 20 ms away. */
@@ -79,107 +75,6 @@ function worldOf(
 }
 
 for (const protocol of PROTOCOLS) {
-  describe(`a wish over ${protocol}`, () => {
-    const moments: Record<string, (w: ReturnType<typeof world>) => Promise<void> | void> = {
-      'before anything': () => undefined,
-      'while connecting': ({ redial }) => redial.start(),
-      'while handshaking': async ({ gateway, redial, clock }) => {
-        gateway.mode = 'silent';
-        redial.start();
-        await clock.advance(0);
-      },
-      'while established': async ({ redial, clock }) => {
-        redial.start();
-        await clock.advance(0);
-      },
-      'while waiting': async ({ gateway, redial, clock }) => {
-        gateway.mode = 'refusing';
-        redial.start();
-        await clock.advance(0);
-      },
-      'while closing': async ({ redial, clock }) => {
-        redial.start();
-        await clock.advance(0);
-        void redial.stop();
-      },
-    };
-    const wishes = [
-      ['stop', 'start'],
-      ['start', 'stop'],
-      ['stop', 'start', 'stop'],
-      ['stop', 'stop', 'connect'],
-    ] as const;
-    for (const [moment, begin] of Object.entries(moments)) {
-      for (const wish of wishes) {
-        const up = wish.at(-1) !== 'stop';
-        it(`${wish.join(', ')}, ${moment}, ends ${up ? 'up' : 'down'}`, async () => {
-          const it = world(protocol);
-          await begin(it);
-          it.gateway.mode = 'up';
-          for (const step of wish) void it.redial[step]();
-          await it.clock.advance(20 * SECOND);
-          assert.equal(it.redial.state.at, up ? 'established' : 'idle');
-          assert.equal(it.client.connected, up);
-          const stopped = it.redial.stop();
-          await it.isDown();
-          await stopped;
-        });
-      }
-    }
-  });
-
-  describe(`a wish from inside a change of state over ${protocol}`, () => {
-    for (const at of ['connecting', 'handshaking', 'established', 'waiting', 'closing', 'idle'] as const) {
-      for (const { wish, make, up } of [
-        { wish: 'stop', make: (redial: Redial) => void redial.stop(), up: false },
-        { wish: 'start', make: (redial: Redial) => redial.start(), up: true },
-        { wish: 'connect', make: (redial: Redial) => void redial.connect().catch(() => undefined), up: true },
-      ]) {
-        it(`${wish} in ${at} ends ${up ? 'up' : 'down'}`, async () => {
-          const it = world(protocol);
-          const comes = new Promise<void>((resolve) => {
-            it.hooks.onState = (state) => {
-              if (state.at !== at) return;
-              it.hooks.onState = () => undefined;
-              it.gateway.mode = 'up';
-              make(it.redial);
-              resolve();
-            };
-          });
-          if (at === 'waiting') it.gateway.mode = 'refusing';
-          it.redial.start();
-          await it.clock.advance(SECOND);
-          if (at === 'closing' || at === 'idle') void it.redial.stop();
-          await comes;
-          await it.clock.advance(20 * SECOND);
-          assert.equal(it.redial.state.at, up ? 'established' : 'idle');
-          assert.equal(it.client.connected, up, 'and nothing else is open');
-          const stopped = it.redial.stop();
-          await it.isDown();
-          await stopped;
-        });
-      }
-    }
-
-    it('connect in waiting settles with the attempt that it makes', async () => {
-      const { clock, gateway, redial, hooks, isDown } = world(protocol);
-      gateway.mode = 'refusing';
-      let again: Promise<void> | undefined;
-      hooks.onState = ({ at }) => {
-        if (at !== 'waiting' || again) return;
-        gateway.mode = 'up';
-        again = redial.connect();
-      };
-      const first = redial.connect();
-      await assert.rejects(first, { code: 'USMP_CONNECTION_REFUSED' });
-      await clock.advance(SECOND);
-      await again;
-      assert.equal(redial.state.at, 'established');
-      void redial.stop();
-      await isDown();
-    });
-  });
-
   describe(`a session that is renewed over ${protocol}`, () => {
     it('is not followed by another when it is stopped while the old one cannot say BYE', async () => {
       const { clock, gateway, redial, client, path, isDown } = world(protocol);

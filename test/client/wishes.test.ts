@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { USMPConnection } from '../../src/client/connection.js';
 import type { ConnectionOptions } from '../../src/client/connection-options.js';
+import type { USMPClient } from '../../src/client/usmp-client.js';
 import { PROTOCOLS, type Protocol } from '../../src/transport/transport.js';
 import { FakeClock, settle } from '../support/clock.js';
 import { stateOf } from '../support/line.js';
@@ -17,56 +18,76 @@ function world(options: Partial<ConnectionOptions> = {}) {
 }
 type World = ReturnType<typeof world>;
 
-/** How a connection gets into each state. */
-const STATES: Record<string, (world: World) => void> = {
+/** How a connection gets into each state, or what is just before it. */
+const STATES: Record<string, (world: World) => Promise<void> | void> = {
   idle: () => undefined,
-  connecting: ({ gateway, connection }) => {
+  'just started': ({ connection }) => connection.start(),
+  connecting: async ({ gateway, connection }) => {
     gateway.mode = 'unreachable';
     connection.start();
+    await settle();
   },
-  handshaking: ({ gateway, connection }) => {
+  handshaking: async ({ gateway, connection }) => {
     gateway.mode = 'silent';
     connection.start();
+    await settle();
   },
-  established: ({ connection }) => connection.start(),
-  waiting: ({ gateway, connection }) => {
+  established: async ({ connection }) => {
+    connection.start();
+    await settle();
+  },
+  waiting: async ({ gateway, connection }) => {
     gateway.mode = 'refusing';
     connection.start();
+    await settle();
   },
-  closing: ({ connection }) => connection.start(),
+  closing: async ({ connection }) => {
+    connection.start();
+    await settle();
+    void connection.stop();
+  },
 };
 
 /** A connection in this state; the gateway is there from now on. */
 async function worldIn(state: string, protocol: Protocol): Promise<World> {
   const made = world({ protocol });
-  STATES[state]!(made);
-  await settle();
-  if (state === 'closing') void made.connection.stop();
-  assert.equal(made.connection.state.at, state);
+  await STATES[state]!(made);
+  assert.equal(made.connection.state.at, state === 'just started' ? 'connecting' : state);
   made.gateway.mode = 'up';
   return made;
 }
 
+/** The one session is there, or none; and when it is stopped, nothing is left of it. */
+async function assertEnds({ clock, gateway, connection }: World, isUp: boolean): Promise<void> {
+  assert.equal(connection.state.at, isUp ? 'established' : 'idle');
+  const alive = gateway.sessions.filter(({ isEstablished }) => isEstablished);
+  assert.equal(alive.length, isUp ? 1 : 0);
+  const client = connection.client as USMPClient;
+  assert.equal(client.connected, isUp, 'and nothing else is open');
+  const stopped = connection.stop();
+  await clock.advance(60 * SECOND);
+  await stopped;
+  assert.deepEqual([connection.state.at, client.connected, clock.pending], ['idle', false, 0]);
+}
+
+/** Wishes in one turn, of which the last counts. */
+const ORDERS = [
+  ['stop', 'start'],
+  ['start', 'stop'],
+  ['stop', 'start', 'stop'],
+  ['stop', 'start', 'stop', 'start'],
+  ['stop', 'stop', 'connect'],
+] as const;
+
 for (const protocol of PROTOCOLS) {
   for (const state of Object.keys(STATES)) {
     describe(`a connection that is ${state}, over ${protocol}`, () => {
-      const orders = [
-        ['stop', 'start'],
-        ['start', 'stop'],
-        ['stop', 'start', 'stop'],
-        ['stop', 'start', 'stop', 'start'],
-      ] as const;
-      for (const order of orders) {
+      for (const order of ORDERS) {
         it(`does what it is told last: ${order.join(', ')}`, async () => {
-          const { clock, gateway, connection } = await worldIn(state, protocol);
-          for (const wish of order) void connection[wish]();
-          await clock.advance(12 * SECOND);
-          const isUp = order.at(-1) === 'start';
-          assert.equal(connection.state.at, isUp ? 'established' : 'idle');
-          const alive = gateway.sessions.filter(({ isEstablished }) => isEstablished);
-          assert.equal(alive.length, isUp ? 1 : 0);
-          await connection.stop();
-          assert.equal(clock.pending, 0, 'no timer is left');
+          const made = await worldIn(state, protocol);
+          for (const wish of order) void made.connection[wish]();
+          await made.clock.advance(20 * SECOND);
+          await assertEnds(made, order.at(-1) !== 'stop');
         });
       }
 
@@ -104,6 +125,50 @@ for (const protocol of PROTOCOLS) {
       });
     });
   }
+}
+
+for (const protocol of PROTOCOLS) {
+  describe(`a wish from inside a change of state, over ${protocol}`, () => {
+    for (const at of ['connecting', 'handshaking', 'established', 'waiting', 'closing', 'idle'] as const) {
+      for (const wish of ['stop', 'start', 'connect'] as const) {
+        const isUp = wish !== 'stop';
+        it(`${wish} in ${at} ends ${isUp ? 'up' : 'down'}`, async () => {
+          const made = world({ protocol });
+          const { clock, gateway, connection } = made;
+          let isMade = false;
+          connection.on('state', (state) => {
+            if (state.at !== at || isMade) return;
+            isMade = true;
+            gateway.mode = 'up';
+            connection[wish]()?.catch(() => undefined);
+          });
+          if (at === 'waiting') gateway.mode = 'refusing';
+          connection.start();
+          await clock.advance(SECOND);
+          if (at === 'closing' || at === 'idle') void connection.stop();
+          await clock.advance(20 * SECOND);
+          assert.ok(isMade);
+          await assertEnds(made, isUp);
+        });
+      }
+    }
+
+    it('connect in waiting settles with the attempt that it makes', async () => {
+      const made = world({ protocol });
+      const { clock, gateway, connection } = made;
+      gateway.mode = 'refusing';
+      let again: Promise<void> | undefined;
+      connection.on('state', ({ at }) => {
+        if (at !== 'waiting' || again) return;
+        gateway.mode = 'up';
+        again = connection.connect();
+      });
+      await assert.rejects(connection.connect(), { code: 'USMP_CONNECTION_REFUSED' });
+      await clock.advance(SECOND);
+      await again;
+      await assertEnds(made, true);
+    });
+  });
 }
 
 describe('a connection to a gateway that does not read any more', () => {

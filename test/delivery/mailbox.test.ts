@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { Budget } from '../../src/delivery/budget.js';
 import { NEVER_REKEY, type Carrier } from '../../src/delivery/courier.js';
-import { Mailbox, type MailboxSettings, type SendOptions } from '../../src/delivery/mailbox.js';
+import {
+  isKeptMessage,
+  Mailbox,
+  type MailboxSettings,
+  type SendOptions,
+} from '../../src/delivery/mailbox.js';
 import type { KeptMessage } from '../../src/delivery/outbox.js';
 import { DEVICE_POLICY, GATEWAY_POLICY } from '../../src/delivery/policy.js';
 import { ArgumentError, ConnectionClosedError, USMPError } from '../../src/errors.js';
@@ -173,6 +178,7 @@ describe('a mailbox', () => {
     leaves!.resolve();
     assert.deepEqual(await told(), ['leaves delivered']);
     mailbox.close();
+    await assert.rejects(mailbox.send('late'), { message: 'not sent: closed here already' });
     send('late');
     assert.deepEqual((await told()).sort(), [
       'late USMP_OUTBOX_CLOSED',
@@ -394,8 +400,18 @@ describe('the door of a mailbox', () => {
         (error) => error instanceof ArgumentError && error.field === 'kept',
       );
       assert.equal(mailbox.count, 0);
+      assert.equal(isKeptMessage(each), false);
     });
   }
+
+  it('says whether it puts back a message', () => {
+    const sound = { message: new Uint8Array(1_808), delivery: 'sent' };
+    assert.ok(isKeptMessage(sound));
+    assert.ok(isKeptMessage({ ...sound, key: 'key', maxAgeMs: 1 }));
+    for (const message of [new Uint8Array(1_809), 'text', undefined]) {
+      assert.equal(isKeptMessage({ ...sound, message }), false);
+    }
+  });
 });
 
 describe('mailboxes by the thousand', () => {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { Budget } from '../../src/delivery/budget.js';
 import type { Delivery, Extras } from '../../src/delivery/message.js';
 import { Outbox, type OutboxLimits } from '../../src/delivery/outbox.js';
-import { USMPError } from '../../src/errors.js';
+import type { USMPError } from '../../src/errors.js';
 import { FakeClock, settle } from '../support/clock.js';
-import { testCode } from '../support/errors.js';
 
 const LIMITS: OutboxLimits = { maxCount: 100, maxBytes: 1_000, maxAgeMs: 0 };
 
@@ -62,14 +61,14 @@ describe('an outbox', () => {
   });
 
   it('tells of none when it is given up or kept, so that what was kept elsewhere stays', async () => {
-    for (const outcome of ['kept', new USMPError('closed', { code: testCode('TEST_CLOSED') })] as const) {
+    for (const outcome of ['kept', undefined] as const) {
       const { clock, outbox, add, changed, told } = world({ maxAgeMs: 1_000 });
       add('one');
       add('two');
       changed();
       outbox.close(outcome);
       assert.equal(changed(), 0);
-      const code = outcome === 'kept' ? 'kept' : 'TEST_CLOSED at 0';
+      const code = outcome ?? 'USMP_OUTBOX_CLOSED at 0';
       assert.deepEqual(await told(), [`one ${code}`, `two ${code}`]);
       assert.deepEqual([outbox.delivered, outbox.dropped], [0, outcome === 'kept' ? 0 : 2]);
       assert.deepEqual([outbox.count, outbox.bytes, clock.pending], [0, 0, 0]);
@@ -481,6 +480,63 @@ describe('an outbox whose messages have ages of their own', () => {
     assert.equal(clock.pending, 1);
     await clock.advance(1_000);
     assert.deepEqual([outbox.count, clock.pending], [1, 0]);
+  });
+});
+
+describe('what is said of a message that is given up', () => {
+  /** What whoever sent it is told, when the outbox ends one way or the other. */
+  async function saysOf(outbox: Outbox, end: () => unknown): Promise<string> {
+    let text = '';
+    outbox.add(Buffer.from('x'), 'confirmed').catch((error: unknown) => (text = (error as Error).message));
+    await end();
+    await settle();
+    return text;
+  }
+  const taken = (outbox: Outbox): void => {
+    outbox.hand();
+    outbox.takeBack();
+  };
+
+  it('is that it was not sent, when it was not', async () => {
+    const { clock, outbox } = world({ maxAgeMs: 1_000 });
+    assert.match(
+      await saysOf(outbox, () => clock.advance(1_000)),
+      /^not sent: .* waited for the gateway for 1 s/,
+    );
+    assert.match(
+      await saysOf(outbox, () => outbox.close()),
+      /^not sent: closed here before the gateway was known to have the message$/,
+    );
+  });
+
+  it('is that it may have arrived, once a session had it', async () => {
+    const { clock, outbox } = world({ maxAgeMs: 1_000 });
+    const expires = (): Promise<void> => {
+      taken(outbox);
+      return clock.advance(1_000);
+    };
+    assert.match(await saysOf(outbox, expires), /^not confirmed, though it may have arrived: .* for 1 s/);
+    const ends: Record<string, () => void> = {
+      'while it is under way': () => outbox.hand(),
+      'when the session is over': () => taken(outbox),
+      'after another outbox took it over': () => {
+        taken(outbox);
+        const heir = world().outbox;
+        heir.takeOver(outbox.release());
+        heir.close();
+      },
+    };
+    for (const [when, begin] of Object.entries(ends)) {
+      const end = (): void => {
+        begin();
+        outbox.close();
+      };
+      assert.match(
+        await saysOf(outbox, end),
+        /^not confirmed, though it may have arrived: closed here/,
+        when,
+      );
+    }
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Node } from 'node-red';
-import { Gateway } from '../../nodes/shared/exchange/client-exchange.js';
+import { ClientExchange } from '../../nodes/shared/exchange/client-exchange.js';
 import { Lives } from '../../nodes/shared/exchange/lives.js';
 import { PROTOCOLS, USMPConnection } from '../../src/index.js';
 import { FakeClock, settle } from '../support/clock.js';
@@ -34,7 +34,7 @@ for (const protocol of PROTOCOLS) {
         const far = new MemoryGateway(clock);
         const connection = new USMPConnection({ host: 'gateway', psk: PSK, protocol }, far.environment);
         const ignore = (): void => undefined;
-        const gateway = new Gateway({
+        const gateway = new ClientExchange({
           node: { id: 'gw', log: ignore, warn: ignore } as unknown as Node,
           t: (key) => key,
           lives: new Lives(new EventEmitter()),
@@ -46,7 +46,9 @@ for (const protocol of PROTOCOLS) {
         });
         gateway.attach({ onStatus: ignore });
         await happen(far, clock);
-        const sending = gateway.send(Buffer.from('x'), 'queue', 'confirmed').catch(ignore);
+        const sending = gateway
+          .send(Buffer.from('x'), { offline: 'queue', delivery: 'confirmed' })
+          .catch(ignore);
         await settle();
         const closing = gateway.close(false);
         await clock.advance(LIMIT_MS);

@@ -50,6 +50,7 @@ describe('the files of the package', () => {
       'dist/src/index.js',
       'docs/api.md',
       'docs/errors.md',
+      'docs/protocol.md',
     ];
     for (const file of missing) await rm(path.join(folder, file));
     const settings = path.join(folder, 'package.json');

@@ -1,41 +1,49 @@
 /**
- * What a config node is to the flow nodes that use it, for one of its lives: one shared session, opened for the first of
- * them and closed when the last is gone. What lasts longer than a life is the estate.
+ * What the config node `usmp-client` is to the flow nodes that use it, for one of its lives: one shared session, opened
+ * for the first of them and closed when the last is gone. What lasts longer than a life is the estate.
  */
 import type { Node, NodeStatus } from 'node-red';
 import {
   NotConnectedError,
   USMPError,
-  type ConnectionStats,
-  type Delivery,
   type MessageOrigin,
   type Outcome,
-  type Protocol,
   type USMPConnection,
 } from '../../../src/index.js';
 import { Estate, type Life } from './estate.js';
+import type { Action, Exchange, Origin, Pong, Sending } from './exchange.js';
 import { explain, FlowError, reasonFor, type StoreError } from '../words/explain.js';
 import type { Lives } from './lives.js';
 import { statusOf, unusableStatus } from '../words/status.js';
 import { say, type Translate } from '../words/text.js';
 import { Users, type User } from './users.js';
 
-/** `msg.usmp` */
-export interface Origin {
-  readonly deviceId: string;
-  readonly sessionId: string | undefined;
-  readonly protocol: Protocol;
+interface ClientOrigin extends Origin {
   readonly host: string;
   readonly port: number;
 }
 
-export type GatewayUser = User<Origin | undefined>;
+interface Usable {
+  readonly at: 'usable';
+  readonly estate: Estate;
+  /** Why the outbox is not kept over a restart, where it was to be. */
+  readonly storeError: StoreError | undefined;
+}
 
-/** What becomes of a message while there is no session. */
-export const OFFLINE = ['queue', 'drop', 'error'] as const;
-export type Offline = (typeof OFFLINE)[number];
+interface Unusable {
+  readonly at: 'unusable';
+  readonly settingsError: USMPError;
+  /** What an earlier life has left for a later one. */
+  readonly estate: Estate | undefined;
+}
 
-export interface GatewayOptions {
+type State =
+  | Usable
+  | Unusable
+  /** The config node is closed. Flow nodes that close after it still ask. */
+  | { readonly at: 'over'; readonly was: Usable | Unusable };
+
+export interface ClientExchangeOptions {
   readonly node: Node;
   readonly t: Translate;
   readonly lives: Lives<Estate>;
@@ -51,21 +59,23 @@ export interface GatewayOptions {
   readonly isDeployed: () => boolean;
 }
 
-export class Gateway implements Life {
+export class ClientExchange implements Exchange, Life {
   readonly node: Node;
   readonly t: Translate;
+  readonly actions = new Map<string, Action>([
+    ['connect', () => this.#connect()],
+    ['disconnect', () => this.#disconnect()],
+    ['rekey', () => this.#rekey()],
+    ['stats', (msg) => void (msg.stats = this.#usable().connection.stats)],
+  ]);
   readonly #lives: Lives<Estate>;
   readonly #autoConnect: boolean;
-  /** Where the settings are not usable, what an earlier life has left for a later one. */
-  readonly #estate: Estate | undefined;
-  readonly #settingsError: USMPError | undefined;
-  readonly #storeError: StoreError | undefined;
   readonly #isDeployed: () => boolean;
-  readonly #users = new Users<Origin | undefined>(() => this.#status());
+  readonly #users = new Users<ClientOrigin | undefined>(() => this.#status());
   readonly #unwatch: () => void;
-  #isOver = false;
+  #state: State;
 
-  constructor(options: GatewayOptions) {
+  constructor(options: ClientExchangeOptions) {
     const { node, t, lives, inherited, connection, autoConnect, store, isDeployed } = options;
     this.node = node;
     this.t = t;
@@ -73,16 +83,16 @@ export class Gateway implements Life {
     this.#autoConnect = autoConnect;
     this.#isDeployed = isDeployed;
     if (connection instanceof USMPError) {
-      this.#settingsError = connection;
-      this.#estate = inherited;
+      this.#state = { at: 'unusable', settingsError: connection, estate: inherited };
       void inherited?.connection.stop();
     } else {
-      this.#estate = inherited ?? new Estate(connection, this);
-      if (this.#estate.connection !== connection) this.#estate.replace(connection);
+      const estate = inherited ?? new Estate(connection, this);
+      this.#state = { at: 'usable', estate, storeError: typeof store === 'string' ? undefined : store };
+      if (estate.connection !== connection) estate.replace(connection);
     }
-    this.#estate?.passTo(this);
-    this.#storeError = typeof store === 'string' ? undefined : store;
-    this.#estate?.keepIn(typeof store === 'string' ? store : '');
+    const { estate } = this.#state;
+    estate?.passTo(this);
+    estate?.keepIn(typeof store === 'string' ? store : '');
     this.#unwatch = lives.watch({ onDeploy: () => this.#hold(), onDeployed: () => this.#onDeployed() });
     if (lives.isDeploying) this.#hold();
     this.#look();
@@ -92,22 +102,11 @@ export class Gateway implements Life {
     return !this.#isDeployed();
   }
 
-  get origin(): Origin | undefined {
-    const { state } = this.#connection ?? {};
-    return this.#originOf(state?.at === 'established' ? state.sessionId : undefined);
-  }
-
   get isConnected(): boolean {
     return this.#connection?.state.at === 'established';
   }
 
-  /** @throws FlowError when the settings are not usable. */
-  get stats(): ConnectionStats {
-    return this.#usable().connection.stats;
-  }
-
-  /** Adds a user, which hears the status at once. @returns what takes it away again. */
-  attach(user: GatewayUser): () => void {
+  attach(user: User<ClientOrigin | undefined>): () => void {
     this.#users.add(user);
     this.#look();
     return () => {
@@ -116,13 +115,8 @@ export class Gateway implements Life {
     };
   }
 
-  /**
-   * @returns how it left: `dropped` when there was no session and it was not to wait.
-   * @throws FlowError that says why it was not delivered.
-   */
-  async send(message: Uint8Array, offline: Offline, delivery: Delivery): Promise<Outcome | 'dropped'> {
-    const { connection } = this.#usable();
-    this.#demand();
+  async send(message: Uint8Array, { offline, delivery }: Sending): Promise<Outcome | 'dropped'> {
+    const { connection } = this.#demand();
     if (!this.isConnected) {
       if (offline === 'drop') return 'dropped';
       if (offline === 'error') throw this.#notConnected();
@@ -130,41 +124,18 @@ export class Gateway implements Life {
     return this.#worded(connection.send(message, delivery));
   }
 
-  /** @returns the round-trip time in milliseconds. @throws FlowError */
-  async ping(): Promise<number> {
-    const { connection } = this.#usable();
-    this.#demand();
-    return this.#worded(connection.ping());
-  }
-
-  /** @throws FlowError */
-  async rekey(): Promise<void> {
-    await this.#worded(this.#usable().connection.rekey());
-  }
-
-  /** A flow asks for the session, now, and waits for it. @throws FlowError that says why there is none. */
-  async connect(): Promise<void> {
-    const estate = this.#usable();
-    estate.wish = 'up';
-    await estate.ready;
-    // It may have asked for none meanwhile.
-    if (this.#estate?.wish === 'down') throw this.#notConnected();
-    await this.#worded(estate.connection.connect());
-  }
-
-  /** A flow asks for no session, until it asks for one. */
-  async disconnect(): Promise<void> {
-    const estate = this.#usable();
-    estate.wish = 'down';
-    await estate.connection.stop();
+  async ping(): Promise<Pong> {
+    const rtt = await this.#worded(this.#demand().connection.ping());
+    return { rtt, origin: this.#origin };
   }
 
   /** The config node goes. What it has is left for its next life when there may be one; otherwise it is wound up. */
   async close(isRemoved: boolean): Promise<void> {
-    this.#isOver = true;
+    const was = this.#was;
+    this.#state = { at: 'over', was };
     this.#unwatch();
     this.#users.clear();
-    const estate = this.#estate;
+    const { estate } = was;
     if (!estate) return;
     estate.read(false);
     if (!isRemoved && this.#lives.isDeploying) this.#lives.park(this.node.id, estate);
@@ -176,38 +147,79 @@ export class Gateway implements Life {
   }
 
   onOutbox(): void {
-    if (this.#isOver) return;
+    if (this.#state.at === 'over') return;
     this.#users.showStatusSoon();
     if (this.#users.size === 0) this.#look();
   }
 
   onEvent(): void {
-    if (this.#isOver || this.#lives.isDeploying) return;
-    for (const event of this.#estate?.takeEvents() ?? []) this.#users.tell(event, this.origin);
+    if (this.#state.at === 'over' || this.#lives.isDeploying) return;
+    for (const event of this.#state.estate?.takeEvents() ?? []) this.#users.tell(event, this.#origin);
   }
 
   onMessage(message: Buffer, { sessionId }: MessageOrigin): void {
     this.#users.message(message, this.#originOf(sessionId));
   }
 
-  get #connection(): USMPConnection | undefined {
-    return this.#settingsError ? undefined : this.#estate?.connection;
+  get #was(): Usable | Unusable {
+    return this.#state.at === 'over' ? this.#state.was : this.#state;
   }
 
-  #originOf(sessionId: string | undefined): Origin | undefined {
+  get #connection(): USMPConnection | undefined {
+    const was = this.#was;
+    return was.at === 'usable' ? was.estate.connection : undefined;
+  }
+
+  get #origin(): ClientOrigin | undefined {
+    const { state } = this.#connection ?? {};
+    return this.#originOf(state?.at === 'established' ? state.sessionId : undefined);
+  }
+
+  #originOf(sessionId: string | undefined): ClientOrigin | undefined {
     if (!this.#connection) return undefined;
     const { deviceId, protocol, host, port } = this.#connection.client;
     return { deviceId, sessionId, protocol, host, port };
   }
 
-  #demand(): void {
-    this.#usable().wish ??= 'up';
+  /** @throws FlowError when the settings are not usable. */
+  #usable(): Estate {
+    const was = this.#was;
+    if (was.at === 'unusable') throw this.#notConnected();
+    return was.estate;
+  }
+
+  /** A flow has something for the session. @throws FlowError when the settings are not usable. */
+  #demand(): Estate {
+    const estate = this.#usable();
+    estate.wish ??= 'up';
     this.#look();
+    return estate;
+  }
+
+  async #rekey(): Promise<void> {
+    await this.#worded(this.#usable().connection.rekey());
+  }
+
+  /** A flow asks for the session, now, and waits for it. */
+  async #connect(): Promise<void> {
+    const estate = this.#usable();
+    estate.wish = 'up';
+    await estate.ready;
+    // It may have asked for none meanwhile.
+    if (this.#usable().wish === 'down') throw this.#notConnected();
+    await this.#worded(estate.connection.connect());
+  }
+
+  /** A flow asks for no session, until it asks for one. */
+  async #disconnect(): Promise<void> {
+    const estate = this.#usable();
+    estate.wish = 'down';
+    await estate.connection.stop();
   }
 
   /** A deploy takes away nodes that messages are for, those behind `usmp in` too. */
   #hold(): void {
-    this.#estate?.connection.hold();
+    this.#was.estate?.connection.hold();
   }
 
   #onDeployed(): void {
@@ -217,31 +229,26 @@ export class Gateway implements Life {
 
   /** Whether there is to be a session: for its users, and for what is still to be delivered. */
   get #isWanted(): boolean {
-    const connection = this.#connection;
-    const wish = this.#estate?.wish;
-    if (!connection || this.#isOver || wish === 'down') return false;
+    if (this.#state.at !== 'usable') return false;
+    const { wish, connection } = this.#state.estate;
+    if (wish === 'down') return false;
     const isUsed = this.#users.size > 0 && (this.#autoConnect || wish === 'up');
     return isUsed || connection.stats.queued > 0;
   }
 
   /** Does what follows from who is there, which is not known before a deploy is over. */
   #look(): void {
-    const connection = this.#connection;
-    if (!connection || this.#isOver || this.#lives.isDeploying) return;
-    this.#estate?.read(this.#users.hasReaders);
-    connection.release();
+    if (this.#state.at !== 'usable' || this.#lives.isDeploying) return;
+    const { estate } = this.#state;
+    estate.read(this.#users.hasReaders);
+    estate.connection.release();
     if (this.#isWanted) {
-      void this.#estate?.ready.then(() => {
-        if (this.#isWanted) this.#connection?.start();
+      void estate.ready.then(() => {
+        if (this.#isWanted) estate.connection.start();
       });
     } else {
-      void connection.stop();
+      void estate.connection.stop();
     }
-  }
-
-  #usable(): Estate {
-    if (this.#settingsError || !this.#estate) throw this.#notConnected();
-    return this.#estate;
   }
 
   /** Whatever the engine has against it, in words. */
@@ -258,23 +265,26 @@ export class Gateway implements Life {
   #notConnected(): FlowError {
     const because = (reason: string, cause?: USMPError): FlowError =>
       new FlowError(this.t('error.notConnected', { reason }), 'USMP_NOT_CONNECTED', cause);
-    const error = this.#settingsError;
-    if (error) return because(this.#explain(error), error);
-    if (this.#estate?.wish === 'down') return because(this.t('reason.USMP_STOPPED'));
-    const state = this.#connection?.state ?? ({ at: 'idle' } as const);
+    const was = this.#was;
+    if (was.at === 'unusable') return because(this.#explain(was.settingsError), was.settingsError);
+    const { wish, connection } = was.estate;
+    if (wish === 'down') return because(this.t('reason.USMP_STOPPED'));
+    const { state } = connection;
     if (state.at === 'waiting') return because(this.#explain(state.reason), state.reason);
     return because(this.t(`status.${state.at}`));
   }
 
   #explain(error: USMPError): string {
-    return explain(this.t, error, this.origin?.protocol);
+    return explain(this.t, error, this.#connection?.client.protocol);
   }
 
   #status(): NodeStatus {
-    if (this.#settingsError) return unusableStatus(this.#settingsError, this.t);
-    const { connection, nextTryAt } = this.#usable();
-    const { queued, underWay } = connection.stats;
-    const trouble = this.#storeError && say(this.t, reasonFor(this.#storeError));
-    return statusOf({ state: connection.state, nextTryAt, waiting: queued - underWay, trouble }, this.t);
+    const was = this.#was;
+    if (was.at === 'unusable') return unusableStatus(was.settingsError, this.t);
+    const { estate, storeError } = was;
+    const { state, stats } = estate.connection;
+    const waiting = stats.queued - stats.underWay;
+    const trouble = storeError && say(this.t, reasonFor(storeError));
+    return statusOf({ state, nextTryAt: estate.nextTryAt, waiting, trouble }, this.t);
   }
 }

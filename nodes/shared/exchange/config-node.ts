@@ -1,46 +1,45 @@
 /** The config node as the flow nodes see it, and how they get at it. */
 import type { Node, NodeAPI } from 'node-red';
 import { FlowError } from '../words/explain.js';
-import type { Gateway, GatewayUser } from './client-exchange.js';
+import type { Exchange, Origin } from './exchange.js';
 import { livesOf } from './lives.js';
 import { stoppedStatus } from '../words/status.js';
 import type { Translate } from '../words/text.js';
+import type { User } from './users.js';
 
-export interface UsmpClientNode extends Node {
-  gateway: Gateway;
-  /** What the stored PSK is there for, see `pskPurpose`; undefined when the settings are not usable. */
-  pskPurpose?: string;
+export interface ConfigNode extends Node {
+  exchange: Exchange;
 }
 
 /**
- * Ties a flow node to the gateway that it names, for as long as it lives.
+ * Ties a flow node to the config node that it names, for as long as it lives.
  * @returns undefined when none is chosen, or it is disabled; the node's status says so then.
  */
-export function useGateway(
+export function useExchange(
   RED: NodeAPI,
   node: Node,
   id: string,
-  user: Partial<GatewayUser>,
+  user: Partial<User<Origin | undefined>>,
   t: Translate,
-): Gateway | undefined {
-  const config = RED.nodes.getNode(id) as Partial<UsmpClientNode> | null;
-  if (!config?.gateway) {
+): Exchange | undefined {
+  const config = RED.nodes.getNode(id) as Partial<ConfigNode> | null;
+  if (!config?.exchange) {
     const text = isDisabled(RED, id) ? t('status.disabledClient') : t('status.noClient');
     node.status({ fill: 'red', shape: 'ring', text });
     return undefined;
   }
-  const detach = config.gateway.attach({ onStatus: (status) => node.status(status), ...user });
+  const detach = config.exchange.attach({ onStatus: (status) => node.status(status), ...user });
   node.on('close', (done: () => void) => {
     detach();
     // Flows that are stopped leave the last status standing; at a deploy the next life of the node sets its own.
     if (!livesOf(RED).isDeploying) node.status(stoppedStatus(t));
     done();
   });
-  return config.gateway;
+  return config.exchange;
 }
 
-/** Why a flow node that names this gateway has none. */
-export function noGateway(RED: NodeAPI, id: string, t: Translate): FlowError {
+/** Why a flow node that names this config node has none. */
+export function noExchange(RED: NodeAPI, id: string, t: Translate): FlowError {
   const text = isDisabled(RED, id) ? t('error.disabledClient') : t('error.noClient');
   return new FlowError(text, 'USMP_NOT_CONNECTED');
 }

@@ -1,9 +1,8 @@
 /** How the outbox lies in a context store: a list of messages in base64. What is read there may come from anybody. */
-import { DELIVERIES, MAX_MESSAGE_BYTES, type Delivery, type KeptMessage } from '../../../src/index.js';
+import { isKeptMessage, MAX_MESSAGE_BYTES, type KeptMessage } from '../../../src/index.js';
 
-export interface StoredMessage {
+export interface StoredMessage extends Omit<KeptMessage, 'message'> {
   readonly message: string;
-  readonly delivery: Delivery;
 }
 
 /** What an outbox holds at most. */
@@ -19,7 +18,7 @@ export interface Restored {
 }
 
 export const toStored = (content: readonly KeptMessage[]): StoredMessage[] =>
-  content.map(({ message, delivery }) => ({ message: Buffer.from(message).toString('base64'), delivery }));
+  content.map(({ message, ...others }) => ({ message: Buffer.from(message).toString('base64'), ...others }));
 
 /** @returns undefined for what is no list; what was never written is an empty one. */
 export function fromStored(value: unknown, limits: StoredLimits): Restored | undefined {
@@ -52,11 +51,14 @@ const MAX_BASE64_LENGTH = 4 * Math.ceil(MAX_MESSAGE_BYTES / 3);
 
 function usableOf(value: unknown): KeptMessage | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { message: text, delivery: named } = value as Partial<Record<keyof StoredMessage, unknown>>;
-  const delivery = DELIVERIES.find((each) => each === named);
-  if (!delivery || typeof text !== 'string' || text.length > MAX_BASE64_LENGTH) return undefined;
-  const message = Buffer.from(text, 'base64');
+  const { message: text, delivery, key, maxAgeMs } = value as Partial<Record<keyof KeptMessage, unknown>>;
+  if (typeof text !== 'string' || text.length > MAX_BASE64_LENGTH) return undefined;
+  const bytes = Buffer.from(text, 'base64');
   // Node.js reads past what is no base64; only what comes out again as it went in is taken.
-  if (message.length > MAX_MESSAGE_BYTES || message.toString('base64') !== text) return undefined;
-  return { message: Uint8Array.from(message), delivery };
+  if (bytes.toString('base64') !== text) return undefined;
+  const message = Uint8Array.from(bytes);
+  // The first versions wrote neither key nor age.
+  const extras = { ...(key !== undefined && { key }), ...(maxAgeMs !== undefined && { maxAgeMs }) };
+  const kept: unknown = { message, delivery, ...extras };
+  return isKeptMessage(kept) ? kept : undefined;
 }

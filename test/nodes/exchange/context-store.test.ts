@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Node } from 'node-red';
 import { explain, StoreError } from '../../../nodes/shared/words/explain.js';
-import { Gateway } from '../../../nodes/shared/exchange/client-exchange.js';
+import { ClientExchange } from '../../../nodes/shared/exchange/client-exchange.js';
 import { Lives } from '../../../nodes/shared/exchange/lives.js';
 import { Keeper, type Context } from '../../../nodes/shared/exchange/context-store.js';
 import { say } from '../../../nodes/shared/words/text.js';
@@ -734,8 +734,8 @@ class SlowStore {
 
 describe('the outbox of a gateway, in a slow store', () => {
   const errors: string[] = [];
-  const open = (store: SlowStore): Gateway =>
-    new Gateway({
+  const open = (store: SlowStore): ClientExchange =>
+    new ClientExchange({
       node: {
         id: 'gw',
         context: () => store.context,
@@ -764,7 +764,7 @@ describe('the outbox of a gateway, in a slow store', () => {
   it('has the old messages before one that came while it was being read', async () => {
     const store = new SlowStore([stored('from the last run')]);
     const gateway = open(store);
-    const sent = gateway.send(Buffer.from('new'), 'queue', 'confirmed');
+    const sent = gateway.send(Buffer.from('new'), { offline: 'queue', delivery: 'confirmed' });
     const closed = gateway.close(false);
     store.answer();
     await closed;

@@ -14,9 +14,21 @@ describe('an outbox in a context store', () => {
       { message: Uint8Array.of(0, 1, 254, 255), delivery: 'confirmed' },
       { message: new Uint8Array(), delivery: 'sent' },
       { message: new Uint8Array(MAX_MESSAGE_BYTES), delivery: 'sent' },
+      { message: Uint8Array.of(1), delivery: 'sent', key: 'set-point' },
+      { message: Uint8Array.of(2), delivery: 'confirmed', maxAgeMs: 1_500 },
+      { message: Uint8Array.of(3), delivery: 'confirmed', key: 'k'.repeat(256), maxAgeMs: 366 * 86_400_000 },
     ];
     const throughAFile: unknown = JSON.parse(JSON.stringify(toStored(content)));
     assert.deepEqual(fromStored(throughAFile, LIMITS), { kept: content, unusable: [] });
+  });
+
+  it('is read as the first versions wrote it, without keys and ages', () => {
+    const restored = fromStored([entry('AAEC'), entry('', 'sent')], LIMITS);
+    const kept: KeptMessage[] = [
+      { message: Uint8Array.of(0, 1, 2), delivery: 'confirmed' },
+      { message: new Uint8Array(), delivery: 'sent' },
+    ];
+    assert.deepEqual(restored, { kept, unusable: [] });
   });
 
   for (const nothing of [undefined, null, []]) {
@@ -46,6 +58,13 @@ describe('an outbox in a context store', () => {
     'base64 with an end too many': entry('AAAA='),
     'base64 in the notation of URLs': entry('-_-_'),
     'bits left over in base64': entry('AAB='),
+    'a key that is no text': { ...entry('AAAA'), key: 7 },
+    'an empty key': { ...entry('AAAA'), key: '' },
+    'a key that is null': { ...entry('AAAA'), key: null },
+    'a key that is too long': { ...entry('AAAA'), key: 'k'.repeat(257) },
+    'an age as text': { ...entry('AAAA'), maxAgeMs: '1000' },
+    'an age below zero': { ...entry('AAAA'), maxAgeMs: -1 },
+    'an age of more than a year': { ...entry('AAAA'), maxAgeMs: 367 * 86_400_000 },
     'a number': 7,
     nothing: null,
     'a gap': undefined,
