@@ -78,11 +78,13 @@ const posixFiles = (folder: string): string[] =>
     .filter((file) => file.endsWith('.ts'))
     .sort();
 
-/** `src/wire/frame.ts` has `test/wire/frame.test.ts`, `nodes/shared/words/status.ts` has `test/nodes/words/…`. */
+/** `src/wire/frame.ts` has `test/wire/frame.test.ts`, `nodes/shared/words/status.ts` has `test/nodes/words/…`,
+ * `nodes/cli/send.ts` has `test/nodes/cli/…`. */
 const testOf = (file: string): string =>
   file
     .replace(/^src\//, 'test/')
     .replace(/^nodes\/shared\//, 'test/nodes/')
+    .replace(/^nodes\/cli\//, 'test/nodes/cli/')
     .replace(/\.ts$/, '.test.ts');
 
 /** All files that a test reaches by imports. */
@@ -97,7 +99,7 @@ function reached(test: string, found = new Set<string>()): Set<string> {
 }
 
 describe('the tree of tests', () => {
-  const files = [...posixFiles('src'), ...posixFiles('nodes/shared')];
+  const files = [...posixFiles('src'), ...posixFiles('nodes/shared'), ...posixFiles('nodes/cli')];
   const has = (file: string): boolean => existsSync(join(ROOT, testOf(file)));
 
   it('has a test for every file, of its name or told here', () => {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: finds the command, runs it, and says in words what went wrong. */
+import type { Writable } from 'node:stream';
 import { ArgumentError, systemClock, USMPError } from '../../src/index.js';
 import { parse, type Command } from './arguments.js';
 import { gateway } from './gateway.js';
@@ -85,6 +86,10 @@ function tell(error: unknown, world: World): Exit {
   return EXIT.failed;
 }
 
+/** What was written has left this process, or nobody takes it. */
+const flushed = (stream: Writable): Promise<void> =>
+  new Promise((resolve) => stream.write('', () => resolve()));
+
 if (require.main === module) {
   const endNow = (): never => process.exit(130); // as after a Ctrl-C that nobody catches
   const { env, stdin, stdout, stderr } = process;
@@ -98,8 +103,9 @@ if (require.main === module) {
     clock: systemClock,
     now: () => new Date(),
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-  }).then((exit) => {
-    process.exitCode = exit;
-    stdin.destroy(); // it would keep the process alive
+  }).then(async (exit) => {
+    await Promise.all([flushed(stdout), flushed(stderr)]);
+    // At once: an end by itself takes a moment in which the second half of a Ctrl-C would count as another signal.
+    process.exit(exit);
   });
 }
