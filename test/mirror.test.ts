@@ -54,6 +54,8 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   'src/server/tcp-listener.ts': { by: 'test/server/usmp-server.test.ts', why: 'needs a socket and a server' },
   'src/transport/transport.ts': { by: 'test/transport/tcp.test.ts', why: 'types, which tcp and udp fill' },
   'src/wire/bytes.ts': { by: 'test/wire/frame.test.ts', why: 'joins and compares what frames are made of' },
+  'nodes/cli/help.ts': { by: 'test/nodes/cli/main.test.ts', why: 'what main shows of the commands' },
+  'nodes/cli/world.ts': { by: 'test/nodes/cli/main.test.ts', why: 'what all commands stand on' },
   'nodes/shared/dialog/deployed.ts': {
     by: 'test/nodes/dialog/test-connection.test.ts',
     why: 'needs Node-RED',

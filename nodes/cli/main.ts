@@ -21,6 +21,7 @@ export async function main(world: World): Promise<Exit> {
   world.stdout.setMaxListeners(0); // each source that waits for it is one
   world.stdout.on('error', (error) => broken.abort(error));
   world.stderr.on('error', () => undefined); // nobody is there to be told
+  world.stdin.on('error', () => undefined); // whoever reads from it is told
   const signal = AbortSignal.any([world.signal, broken.signal]);
   let exit: Exit;
   try {

@@ -30,7 +30,7 @@ export interface Target {
 
 /** `gw.local`, `gw.local:9000`, `[fe80::1]:9000` or `fe80::1`. What is wrong with it, the engine finds. */
 export function targetOf(text: string): Target {
-  const [, host, port] = /^(\[[^\]]*\]|[^:]*):([^:]*)$/.exec(text) ?? [];
+  const [, host, port] = /^(\[[^\]]*\]|[^:/]*):([^:/]*)$/.exec(text) ?? [];
   return host === undefined || port === undefined ? { host: text } : { host, port: toNumber(port) };
 }
 

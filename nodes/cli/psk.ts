@@ -64,7 +64,7 @@ const LETTERS = 'abcdefghijkmnpqrstuvwxyz23456789';
 const LETTER_BITS = 5;
 
 /** As many letters as hold all bits; never hex or base64 to look at, as it has small letters only and beyond f. */
-function letters(key: Uint8Array): string {
+export function letters(key: Uint8Array): string {
   let [text, bits, size] = ['', 0, 0];
   for (const byte of key) {
     bits = (bits << 8) | byte;

@@ -48,6 +48,7 @@ export const send: Command = {
       const enough = new AbortController();
       const from = ready ? [{ name: undefined, bytes: ready }] : linesToSend(world, enough.signal);
       const count = await sendAll(from, connection, delivery, () => enough.abort());
+      if (isOver(world.signal)) throw new Interrupted(); // there may have been more
       if (count === 0)
         throw new UsageError('there is no message: give one behind the gateway, or on standard input');
       const what = delivery === 'confirmed' ? 'delivered' : 'sent';
