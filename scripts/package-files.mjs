@@ -5,7 +5,15 @@ import ts from 'typescript';
 import { root } from './fingerprint.mjs';
 
 /** Papers; README links to those in docs. */
-const TOP = ['CHANGELOG.md', 'LICENSE', 'README.md', 'docs/api.md', 'docs/errors.md', 'package.json'];
+const TOP = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'docs/api.md',
+  'docs/cli.md',
+  'docs/errors.md',
+  'package.json',
+];
 /** Folders that are copied, and to where. */
 const COPIED = {
   'nodes/locales': 'dist/nodes/locales',
@@ -43,7 +51,10 @@ async function named() {
   const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   const strings = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(strings));
   const nodes = strings(manifest['node-red'].nodes);
-  const files = [manifest.main, manifest.types, ...strings(manifest.exports), ...nodes];
+  const files = [
+    ...[manifest.main, manifest.types],
+    ...[...strings(manifest.bin), ...strings(manifest.exports), ...nodes],
+  ];
   return files.map((file) => path.posix.normalize(file));
 }
 
