@@ -107,7 +107,7 @@ async function checkServed(red, paths) {
 /** The program of the package, as npx finds it where the package is installed. @returns what it writes. */
 async function program(userDir, env, ...args) {
   const options = { cwd: userDir, env: { ...process.env, ...env }, shell: process.platform === 'win32' };
-  const { stdout } = await promisify(execFile)('npx', ['--no', name, ...args], options);
+  const { stdout } = await promisify(execFile)('npx', ['--no-install', name, ...args], options);
   return stdout;
 }
 
