@@ -116,7 +116,6 @@ const KEYS = { interrupt: '\x03', end: '\x04', backspace: '\b', delete: '\x7f', 
 /** Asks at a terminal, which does not show what is typed. @throws Interrupted */
 export function ask(stdin: Input, world: World): Promise<string> {
   if (world.signal.aborted) return Promise.reject(new Interrupted());
-  warn(world, 'PSK (it is not shown):');
   const decoder = new StringDecoder('utf8');
   let typed: string[] = [];
   return new Promise((resolve, reject) => {
@@ -151,6 +150,7 @@ export function ask(stdin: Input, world: World): Promise<string> {
     world.signal.addEventListener('abort', onAbort);
     stdin.on('end', onEnd).on('error', reject);
     stdin.setRawMode?.(true);
+    warn(world, 'PSK (it is not shown):'); // only now, so that nothing typed after it can be seen
     stdin.on('data', onData).resume();
   });
 }

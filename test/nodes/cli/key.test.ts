@@ -134,6 +134,16 @@ describe('the PSK', () => {
   });
 
   describe('at a terminal', () => {
+    it('is asked for only when the terminal shows nothing any more', async () => {
+      stdin.setRawMode = (isRaw) => {
+        if (isRaw) assert.equal(stderr.text, '');
+      };
+      const asked = ask(stdin, world());
+      assert.equal(stderr.text, 'PSK (it is not shown):\n');
+      stdin.write('\r');
+      await asked;
+    });
+
     it('is asked for, and not shown', async () => {
       const reading = read({ isTTY: true });
       assert.equal(stderr.text, 'PSK (it is not shown):\n');
