@@ -40,8 +40,8 @@ export class Lines {
   }
 
   #keep(piece: Buffer): void {
-    // One more for a carriage return, and one by which it is too long.
-    const room = this.#maxBytes + 2 - this.#size;
+    // One more, for a carriage return or to be too long by.
+    const room = this.#maxBytes + 1 - this.#size;
     if (room > 0) this.#pieces.push(Buffer.from(piece.subarray(0, room)));
     this.#size += piece.length;
   }

@@ -13,7 +13,7 @@ import { send } from './send.js';
 import { explained } from './words.js';
 import { EXIT, Failure, Interrupted, say, UsageError, warn, type Exit, type World } from './world.js';
 
-const COMMANDS: readonly Command[] = [gateway, send, listen, ping, psk];
+export const COMMANDS: readonly Command[] = [gateway, send, listen, ping, psk];
 
 /** @returns how the process ends. Never rejected. */
 export async function main(world: World): Promise<Exit> {

@@ -3,7 +3,7 @@ import { USMPConnection, type USMPError } from '../../src/index.js';
 import type { Command } from './arguments.js';
 import { CLIENT_OPTIONS, clientOptions, gatewayOnly, within, type Range } from './options.js';
 import { asFailure, explained } from './words.js';
-import { EXIT, Interrupted, isOver, pause, say, type World } from './world.js';
+import { EXIT, Interrupted, isOver, pause, say, type Exit, type World } from './world.js';
 
 const COUNT: Range = { standard: 4, min: 1, max: 1_000_000, isWhole: true };
 /** Seconds; the engine itself keeps to the pace that gateways allow. */
@@ -29,8 +29,7 @@ export const ping: Command = {
     try {
       if (isOver(world.signal)) throw new Interrupted();
       await connection.connect();
-      const answers = await pings(connection, count, intervalMs, world);
-      return answers > 0 ? EXIT.ok : EXIT.failed;
+      return exitFor(await pings(connection, count, intervalMs, world));
     } catch (error) {
       throw isOver(world.signal) ? new Interrupted() : asFailure(error, options.protocol);
     } finally {
@@ -39,6 +38,8 @@ export const ping: Command = {
     }
   },
 };
+
+export const exitFor = (answered: number): Exit => (answered > 0 ? EXIT.ok : EXIT.failed);
 
 /** @returns how many were answered. */
 async function pings(
@@ -61,7 +62,9 @@ async function pings(
     } catch (error) {
       if (isOver(world.signal)) break; // it was under way when the user ended it
       sent += 1;
-      say(world, `${sent}: no answer from ${url}: ${explained(error as USMPError, protocol)}`);
+      const { state } = connection;
+      const why = state.at === 'waiting' ? state.reason : (error as USMPError);
+      say(world, `${sent}: no answer from ${url}: ${explained(why, protocol)}`);
     }
   }
   for (const line of summary(sent, times)) say(world, line);

@@ -55,7 +55,7 @@ export const translate: Translate = (key, values = {}) => {
 };
 
 const below = (texts: string | Texts | undefined, part: string): string | Texts | undefined =>
-  typeof texts === 'object' && Object.hasOwn(texts, part) ? texts[part] : undefined;
+  typeof texts === 'object' ? texts[part] : undefined;
 
 /** What happened and what to do about it. What only gateways meet is said in the engine's own words. */
 export function explained(error: USMPError, protocol?: Protocol): string {

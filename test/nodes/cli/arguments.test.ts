@@ -37,6 +37,7 @@ describe('arguments', () => {
     ],
     [['--port'], '--port needs a value: --port PORT'],
     [['--port', '--echo'], '--port needs a value: --port PORT'],
+    [['--port', '-h'], '--port needs a value: --port PORT'],
     [['--echo=yes'], '--echo takes no value'],
   ];
   for (const [argv, message] of bad) {

@@ -9,6 +9,7 @@ describe('an interruption', () => {
     { at: [0], ended: 0, what: 'one asks to end' },
     { at: [0, 3, 249], ended: 0, what: 'those of one key press are one' },
     { at: [0, 250], ended: 1, what: 'a second one ends it' },
+    { at: [0, 200, 400], ended: 1, what: 'a second one ends it, also when the first came twice' },
     { at: [0, 100, 5_000], ended: 1, what: 'a second key press ends it' },
   ];
   for (const signal of SIGNALS) {

@@ -133,6 +133,11 @@ describe('the PSK', () => {
     await assert.rejects(read({ argv }), /its line should have the PSK only/);
   });
 
+  it('is not looked for without end', async function () {
+    if (process.platform === 'win32') this.skip();
+    await assert.rejects(read({ argv: ['--psk-file', '/dev/zero'] }), /its line should have the PSK only/);
+  });
+
   describe('at a terminal', () => {
     it('is asked for only when the terminal shows nothing any more', async () => {
       stdin.setRawMode = (isRaw) => {

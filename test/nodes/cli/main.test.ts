@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Writable } from 'node:stream';
+import { parse } from '../../../nodes/cli/arguments.js';
+import { COMMANDS } from '../../../nodes/cli/main.js';
 import type { ServerSession } from '../../../src/index.js';
 import { Collector, command } from '../../support/command-line.js';
 import { HOST, useLoopback } from '../../support/loopback.js';
@@ -13,7 +15,7 @@ const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'
   version: string;
   bin: Record<string, string>;
 };
-const COMMANDS = ['gateway', 'send', 'listen', 'ping', 'psk'];
+const NAMES = ['gateway', 'send', 'listen', 'ping', 'psk'];
 
 describe('the command line', () => {
   const loopback = useLoopback();
@@ -34,7 +36,7 @@ describe('the command line', () => {
   for (const argv of [['--help'], ['-h'], ['help']]) {
     it(`tells what there is: ${argv.join(' ')}`, async () => {
       const { exit, out, err } = await command(argv).ended();
-      for (const name of COMMANDS) assert.match(out, new RegExp(`^ {2}${name} +\\S`, 'm'));
+      for (const name of NAMES) assert.match(out, new RegExp(`^ {2}${name} +\\S`, 'm'));
       assert.deepEqual([exit, err], [0, '']);
     });
   }
@@ -45,7 +47,7 @@ describe('the command line', () => {
     assert.deepEqual([exit, out], [2, '']);
   });
 
-  for (const name of COMMANDS) {
+  for (const name of NAMES) {
     it(`tells how ${name} is used, whatever else is given`, async () => {
       const { exit, out } = await command(
         [name, '--help', '--count', '0', 'x', 'y'].slice(0, name === 'psk' ? 6 : 2),
@@ -131,5 +133,37 @@ describe('the command line', () => {
     };
     assert.equal(await command(['psk'], { random, stderr }).exit, 1);
     assert.match(stderr.text, /^node-red-contrib-usmp: RangeError: a bug\n +at /);
+  });
+});
+
+describe('the papers on the command line', () => {
+  const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+  const lines = ['README.md', 'docs/cli.md'].flatMap((paper) =>
+    Array.from(read(paper).matchAll(/npx node-red-contrib-usmp ([a-z][^\n`|]*)/g), ([, line]) => line!),
+  );
+
+  for (const line of lines) {
+    it(`show what there is: ${line}`, () => {
+      const typed = line.replace(/ < \S+$/, '').match(/'[^']*'|\S+/g)!;
+      const [name, ...argv] = typed.map((word) => word.replace(/^'(.*)'$/, '$1'));
+      const command = COMMANDS.find((each) => each.name === name);
+      assert.ok(command, name);
+      parse(command, argv);
+    });
+  }
+
+  it('show every command', () => {
+    const shown = new Set(lines.map((line) => line.split(' ', 1)[0]));
+    assert.deepEqual([...shown].sort(), [...NAMES].sort());
+  });
+
+  it('tell of every option', () => {
+    const text = read('docs/cli.md');
+    const missing = COMMANDS.flatMap(({ name, options }) =>
+      Object.keys(options)
+        .filter((option) => !text.includes(`\`--${option}`) && !text.includes(` --${option} `))
+        .map((option) => `${name} --${option}`),
+    );
+    assert.deepEqual(missing, []);
   });
 });

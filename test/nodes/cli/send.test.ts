@@ -90,6 +90,18 @@ describe('send', () => {
     });
   }
 
+  it('does not send the part of a message that is too long, however its pieces come', async () => {
+    const { at, got } = await gateway();
+    const stdin = new Keyboard();
+    stdin.write(Buffer.alloc(1_808, 'x'));
+    const running = start(['send', at, '--binary'], { stdin });
+    await eventually(() => stdin.readableLength === 0);
+    stdin.end('y');
+    const { exit, err } = await running.ended();
+    assert.match(err, /has over 1808 bytes/);
+    assert.deepEqual([exit, got], [1, []]);
+  });
+
   it('goes on over a session that ends, and delivers all', async () => {
     const { server, got, at } = await gateway();
     const running = start(['send', at]);
