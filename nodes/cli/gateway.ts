@@ -15,7 +15,7 @@ import type { Command, Given } from './arguments.js';
 import { choose, KEY_OPTIONS, readKey } from './key.js';
 import { linesOf, type Line } from './lines.js';
 import { SUITE_OPTION } from './options.js';
-import { asFailure, clockTime, explained, seconds, shown, tooLong } from './words.js';
+import { asFailure, clockTime, seconds, shown, tooLong } from './words.js';
 import { ended, EXIT, pass, say, UsageError, warn, type World } from './world.js';
 
 const PROTOCOLS = ['tcp', 'udp', 'both'] as const;
@@ -111,8 +111,9 @@ const placeOf = ({ remoteAddress, remotePort }: ServerSession): string =>
 
 const times = (count: number): string => (count > 1 ? ` (${count} times)` : '');
 
+/** In the engine's own words: those of the nodes speak of a gateway at the other side. */
 const failed = (world: World, deviceId: string, error: unknown): void =>
-  warn(world, `not delivered to ${deviceId}: ${explained(error as USMPError)}`);
+  warn(world, `not delivered to ${deviceId}: ${(error as USMPError).message}`);
 
 /** Sends the lines of standard input, until it ends. */
 async function takeLines(server: USMPServer, world: World): Promise<void> {

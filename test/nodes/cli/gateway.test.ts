@@ -146,6 +146,17 @@ describe('gateway', () => {
       assert.equal(String(await client.recv()), 'later');
     });
 
+    it('tells what a device did not get when it ends, in words that are about a device', async () => {
+      const { running } = await gateway();
+      running.stdin.write(`${DEVICE}: later\n`);
+      await running.wrote(/the message waits/);
+      running.interrupt();
+      await running.exit;
+      const [, last] = running.stderr.text.split('\n');
+      assert.match(last!, new RegExp(`^not delivered to ${DEVICE}: .`));
+      assert.doesNotMatch(last!, /gateway/);
+    });
+
     it('tells what nobody will get', async () => {
       const { running, port } = await gateway();
       running.stdin.write('on\n');
