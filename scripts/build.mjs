@@ -1,7 +1,7 @@
 // Compiles to dist/ and lays beside the compiled nodes what Node-RED looks for there: dialogs, locales, icons.
 // A type error ends the build, and dist/ is left without the file that says it is up to date.
 import { spawnSync } from 'node:child_process';
-import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
@@ -61,4 +61,5 @@ compile(path.join(nodes, 'editor'));
 await cp(path.join(nodes, 'locales'), path.join(dist, 'nodes', 'locales'), { recursive: true });
 await cp(path.join(root, 'icons'), path.join(dist, 'nodes', 'icons'), { recursive: true });
 for (const file of await readdir(nodes)) if (file.endsWith('.html')) await assemble(file);
+await chmod(path.join(dist, 'nodes', 'cli', 'main.js'), 0o755); // npm does so where it installs, not in a clone
 await writeFile(STAMP, await fingerprint());

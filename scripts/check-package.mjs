@@ -1,13 +1,14 @@
 // Packs the package and does with it what a user does in the palette manager of a running Node-RED whose user folder
-// is empty: installs the tarball, runs the first example, restarts Node-RED, and uninstalls. Fails unless the tarball
-// holds what the sources say, all of that works, and the log has no warning.
+// is empty: installs the tarball, runs its program and the first example, restarts Node-RED, and uninstalls. Fails unless
+// the tarball holds what the sources say, all of that works, and the log has no warning.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { startGateway } from './demo-gateway.mjs';
 import { root } from './fingerprint.mjs';
 import { startNodeRed } from './node-red.mjs';
@@ -103,6 +104,22 @@ async function checkServed(red, paths) {
   }
 }
 
+/** The program of the package, as npx finds it where the package is installed. @returns what it writes. */
+async function program(userDir, env, ...args) {
+  const options = { cwd: userDir, env: { ...process.env, ...env }, shell: process.platform === 'win32' };
+  const { stdout } = await promisify(execFile)('npx', ['--no-install', name, ...args], options);
+  return stdout;
+}
+
+async function checkProgram(userDir, port, psk) {
+  assert.equal(await program(userDir, {}, '--version'), `${version}\n`);
+  assert.match(await program(userDir, {}, 'psk'), /^hex:[0-9a-f]{64}\n$/);
+  const env = { USMP_PSK: `hex:${psk.toString('hex')}` };
+  const sent = await program(userDir, env, 'send', `127.0.0.1:${port}`, 'hello');
+  assert.match(sent, /^delivered 1 message to tcp:/);
+  console.log(`run with npx: ${name}`);
+}
+
 /** Deploys the first example with what a user has to fill in, and with debug nodes that write to the log. */
 async function deployExample(red, port, psk) {
   const flows = await (await request(red, SERVED.examples[1]('1 - First contact'))).json();
@@ -128,6 +145,7 @@ async function uninstall(red, userDir) {
   await request(red, `nodes/${name}`, { method: 'DELETE' });
   assert.deepEqual(await listed(red), []);
   assert.ok(!existsSync(path.join(userDir, 'node_modules', name)), 'its folder is still there');
+  assert.ok(!existsSync(path.join(userDir, 'node_modules', '.bin', name)), 'its program is still there');
   const { dependencies = {} } = await readJson(userDir, 'package.json');
   assert.ok(!(name in dependencies), 'it is still in the package.json of the user folder');
   console.log('uninstalled');
@@ -159,6 +177,7 @@ let red = await start();
 await install(red, tarball);
 await checkLoaded(red);
 await checkServed(red, paths);
+await checkProgram(userDir, gateway.port, psk);
 await deployExample(red, gateway.port, psk.toString('hex'));
 await checkExample(red);
 await stop(red);

@@ -7,7 +7,7 @@ import { root } from './fingerprint.mjs';
 /** Papers; README links to those in docs, and the comments of the types cite the protocol. */
 const TOP = [
   ...['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'],
-  ...['docs/api.md', 'docs/errors.md', 'docs/protocol.md'],
+  ...['docs/api.md', 'docs/cli.md', 'docs/errors.md', 'docs/protocol.md'],
 ];
 /** Folders that are copied, and to where. */
 const COPIED = {
@@ -46,7 +46,10 @@ async function named() {
   const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   const strings = (value) => (typeof value === 'string' ? [value] : Object.values(value).flatMap(strings));
   const nodes = strings(manifest['node-red'].nodes);
-  const files = [manifest.main, manifest.types, ...strings(manifest.exports), ...nodes];
+  const files = [
+    ...[manifest.main, manifest.types],
+    ...[...strings(manifest.bin), ...strings(manifest.exports), ...nodes],
+  ];
   return files.map((file) => path.posix.normalize(file));
 }
 

@@ -49,6 +49,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'nodes/shared/exchange': ['index', 'nodes/shared/words'],
   'nodes/shared/dialog': ['index', 'nodes/shared/words', 'rules'],
   nodes: ['nodes/shared/words', 'nodes/shared/exchange', 'nodes/shared/dialog', 'index'],
+  'nodes/cli': ['index', 'nodes/shared/words', 'rules'],
   // Which files of these rooms they may import, RULES says.
   rules: ['errors', 'check', 'wire', 'crypto', 'delivery', 'client'],
   'nodes/editor': ['rules', 'errors', 'wire', 'crypto'],
@@ -75,7 +76,7 @@ function roomOf(path: string): string | undefined {
   const [top, first, second] = path.split('/');
   if (path === 'nodes/shared/dialog/rules.ts') return 'rules';
   if (top === 'nodes') {
-    if (first === 'editor') return 'nodes/editor';
+    if (first === 'editor' || first === 'cli') return `nodes/${first}`;
     if (first === 'shared') return second === undefined ? undefined : `nodes/shared/${second}`;
     return second === undefined && /^usmp-.*\.ts$/.test(first ?? '') ? 'nodes' : undefined;
   }
@@ -99,6 +100,7 @@ function objection(path: string, { specifier, typeOnly }: Import): string | unde
   }
   if (isForBrowsers) return 'no browser has it';
   if (specifier === 'node-red' || specifier.startsWith('@node-red/')) {
+    if (room === 'nodes/cli') return 'the command line knows nothing of Node-RED';
     if (path.startsWith('src/')) return 'the engine knows nothing of Node-RED';
     return typeOnly ? undefined : 'only types of Node-RED may be imported, the runtime is handed in';
   }
@@ -267,6 +269,21 @@ describe('the check of the architecture', () => {
     },
     { path: 'src/crypto/psk.ts', imports: `import './secret.js'`, objects: /no browser runs it/ },
     { path: 'src/crypto/psk.ts', imports: `import 'node:crypto'`, objects: /no browser has it/ },
+    { path: 'nodes/cli/send.ts', imports: `import '../../src/index.js'`, objects: undefined },
+    { path: 'nodes/cli/send.ts', imports: `import './key.js'`, objects: undefined },
+    { path: 'nodes/cli/send.ts', imports: `import '../shared/words/explain.js'`, objects: undefined },
+    { path: 'nodes/cli/send.ts', imports: `import '../../src/wire/bytes.js'`, objects: /no door to wire/ },
+    {
+      path: 'nodes/cli/send.ts',
+      imports: `import '../shared/exchange/lives.js'`,
+      objects: /no door to nodes\/shared\/exchange/,
+    },
+    {
+      path: 'nodes/cli/send.ts',
+      imports: `import type { Node } from 'node-red'`,
+      objects: /nothing of Node-RED/,
+    },
+    { path: 'nodes/usmp-in.ts', imports: `import './cli/send.js'`, objects: /no door to nodes\/cli/ },
     { path: 'nodes/editor/psk.ts', imports: `import './fields.js'`, objects: undefined },
     { path: 'nodes/editor/psk.ts', imports: `import '../../src/crypto/psk.js'`, objects: undefined },
     { path: 'nodes/editor/psk.ts', imports: `import '../shared/dialog/rules.js'`, objects: undefined },

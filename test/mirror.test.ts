@@ -50,6 +50,8 @@ const ELSEWHERE: Readonly<Record<string, { readonly by: string; readonly why: st
   'src/server/tcp-listener.ts': { by: 'test/server/usmp-server.test.ts', why: 'needs a socket and a server' },
   'src/transport/transport.ts': { by: 'test/transport/tcp.test.ts', why: 'types, which tcp and udp fill' },
   'src/wire/bytes.ts': { by: 'test/wire/frame.test.ts', why: 'joins and compares what frames are made of' },
+  'nodes/cli/help.ts': { by: 'test/nodes/cli/main.test.ts', why: 'what main shows of the commands' },
+  'nodes/cli/world.ts': { by: 'test/nodes/cli/main.test.ts', why: 'what all commands stand on' },
   'nodes/shared/dialog/deployed.ts': {
     by: 'test/nodes/dialog/test-connection.test.ts',
     why: 'needs Node-RED',
@@ -77,11 +79,13 @@ const posixFiles = (folder: string): string[] =>
     .filter((file) => file.endsWith('.ts'))
     .sort();
 
-/** `src/wire/frame.ts` has `test/wire/frame.test.ts`, `nodes/shared/words/status.ts` has `test/nodes/words/…`. */
+/** `src/wire/frame.ts` has `test/wire/frame.test.ts`, `nodes/shared/words/status.ts` has `test/nodes/words/…`,
+ * `nodes/cli/send.ts` has `test/nodes/cli/…`. */
 const testOf = (file: string): string =>
   file
     .replace(/^src\//, 'test/')
     .replace(/^nodes\/shared\//, 'test/nodes/')
+    .replace(/^nodes\/cli\//, 'test/nodes/cli/')
     .replace(/\.ts$/, '.test.ts');
 
 /** All files that a test reaches by imports. */
@@ -96,7 +100,7 @@ function reached(test: string, found = new Set<string>()): Set<string> {
 }
 
 describe('the tree of tests', () => {
-  const files = [...posixFiles('src'), ...posixFiles('nodes/shared')];
+  const files = [...posixFiles('src'), ...posixFiles('nodes/shared'), ...posixFiles('nodes/cli')];
   const has = (file: string): boolean => existsSync(join(ROOT, testOf(file)));
 
   it('has a test for every file, of its name or told here', () => {

@@ -95,7 +95,7 @@ describe('the programs in README', () => {
 
 describe('the papers', () => {
   const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
-  const PAPERS = ['README.md', 'CONTRIBUTING.md', 'docs/api.md', 'docs/errors.md'];
+  const PAPERS = ['README.md', 'CONTRIBUTING.md', 'docs/api.md', 'docs/cli.md', 'docs/errors.md'];
 
   it('link to files that there are', () => {
     const broken = PAPERS.flatMap((paper) =>

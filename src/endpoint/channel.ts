@@ -147,11 +147,6 @@ export class Channel {
     return this.#party.state === 'established';
   }
 
-  /** Frames sealed under the present keys. */
-  get framesSent(): number {
-    return this.#party.framesSealed;
-  }
-
   /** UDP: datagrams that were sent again. */
   get repeats(): number {
     return this.#party.repeats;

@@ -80,11 +80,6 @@ export class Party {
     return this.#link.kind === 'datagram';
   }
 
-  /** Frames sealed under the present keys. */
-  get framesSealed(): number {
-    return this.#running?.session.sealed ?? 0;
-  }
-
   /** Frames of the other side that authenticated and were no repeats. */
   get framesHeard(): number {
     return this.#running?.heard ?? 0;

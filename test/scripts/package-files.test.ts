@@ -40,6 +40,7 @@ describe('the files of the package', () => {
     const missing = [
       'CHANGELOG.md',
       'LICENSE',
+      'dist/nodes/cli/main.js',
       'dist/nodes/icons/usmp-ping.svg',
       'dist/nodes/locales/de/usmp-in.json',
       'dist/nodes/locales/ja/usmp-out.html',
@@ -49,6 +50,7 @@ describe('the files of the package', () => {
       'dist/src/index.d.ts',
       'dist/src/index.js',
       'docs/api.md',
+      'docs/cli.md',
       'docs/errors.md',
       'docs/protocol.md',
     ];
