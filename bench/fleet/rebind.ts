@@ -106,8 +106,9 @@ async function fromElsewhere(row: string, gateway: Gateway, nat: Behind, scale: 
 
 /** A million sealed frames of sessions that do not exist, at a door with a thousand that do; no socket. */
 function atTheDoor(row: string, count: number): void {
-  const cookies = createCookies((length) => randomBytes(length));
-  const doorman = new Doorman<object>({ cookies, maxHelloRetriesPerSecond: 2_000 });
+  const random = (length: number): Uint8Array => randomBytes(length);
+  const cookies = createCookies(random);
+  const doorman = new Doorman<object>({ cookies, random, maxHelloRetriesPerSecond: 2_000 });
   for (let n = 0; n < 1_000; n++) {
     const session = {};
     doorman.began(session, { address: HOST, port: n }, randomBytes(66));
