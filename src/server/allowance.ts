@@ -66,6 +66,13 @@ export class Allowance {
     this.#all = new Share(this.#max);
   }
 
+  /** Networks and ports of which something is remembered. */
+  get remembered(): number {
+    let count = this.#all.parts.size;
+    for (const { parts } of this.#all.parts.values()) count += parts.size;
+    return count;
+  }
+
   take({ address, port }: Remote, now: number): boolean {
     if (now - this.#windowFrom >= WINDOW_MS) {
       this.#all = now - this.#windowFrom < 2 * WINDOW_MS ? this.#all.next() : new Share(this.#max);

@@ -179,9 +179,9 @@ export class USMPServer extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Hands this server over to a new owner with other settings: listener, sessions, devices and mailboxes go on, and only
-   * what the settings rule out ends: the listener, and sessions over UDP with it, for another address, port or
-   * protocol; sessions whose key is not valid any more (`USMP_KEY_CHANGED`); all of them for another suite, and the
+   * Hands this server over to a new owner with other settings: listeners, sessions, devices and mailboxes go on, and only
+   * what the settings rule out ends: the listener of a transport, and over UDP the sessions with it, for another address
+   * or port, and all that goes over a transport that is not listened on any more; sessions whose key is not valid any more (`USMP_KEY_CHANGED`); all of them for another suite, and the
    * newest above a smaller limit (`USMP_SETTINGS_CHANGED`). Times apply to sessions that are opened from now on. What
    * waits in a mailbox stays, also above a smaller limit, and whoever sent it is told once.
    * The former owner's listeners are removed at once; the new owner adds its own right after the call.

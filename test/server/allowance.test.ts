@@ -51,6 +51,20 @@ describe('what may be done for strangers', () => {
     assert.ok(second > 0.7 * first, `${first} and ${second}`);
   });
 
+  it('remembers no more than was allowed, and of those who asked for too much, for a window more', () => {
+    const allowance = make(1_000);
+    for (let now = 0; now < 2_000; now += 100) {
+      count(allowance, 500, (n) => anywhere(now + n), now);
+      assert.ok(allowance.remembered <= 2 * 100, `${allowance.remembered} in the window of ${now}`);
+    }
+    const another = make(1_000);
+    count(another, 500, portsOf('a'), 0);
+    count(another, 1, portOf('b'), 100);
+    assert.equal(another.remembered, 3, 'b with its port, and a');
+    count(another, 1, portOf('b'), 200);
+    assert.equal(another.remembered, 2);
+  });
+
   it('is there for others as if there were no flood of one address, and for other ports beside that of one', () => {
     const allowance = make(1_000);
     for (let now = 0; now < 5_000; now += 10) {

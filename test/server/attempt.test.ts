@@ -48,6 +48,16 @@ describe('a handshake of a server', () => {
     }
   });
 
+  it('is not held up at all by a stranger whose two seconds are over', async () => {
+    const { visitor, clock } = entranceWorld({ maxConnections: 1 });
+    await visitor({ deviceId: TWO, address: '198.51.100.1' }).hello();
+    await clock.advance(2_000);
+    const device = visitor({ deviceId: ONE });
+    await device.hello();
+    await device.prove();
+    assert.deepEqual(device.got, IN);
+  });
+
   it('does not wait for a place that its own session has, nor for those of other addresses', async () => {
     const { visitor } = entranceWorld({ maxConnectionsPerIp: 1 });
     const before = visitor({ deviceId: ONE });

@@ -5,6 +5,7 @@ import { PSK } from '../support/loopback.js';
 
 const ID = 'a4:cf:12:00:00:01';
 const message = { message: Uint8Array.of(1), delivery: 'confirmed' };
+const longest = { ...message, message: new Uint8Array(1_808) };
 
 describe('what is kept of the mailboxes of a server', () => {
   it('is a list of its own, with device ids in one notation', () => {
@@ -32,7 +33,8 @@ describe('what is kept of the mailboxes of a server', () => {
     'has another delivery': [{ deviceId: ID, messages: [{ ...message, delivery: 'perhaps' }] }],
     'has another key': [{ deviceId: ID, messages: [{ ...message, key: 7 }] }],
     'has another age': [{ deviceId: ID, messages: [{ ...message, maxAgeMs: -1 }] }],
-    'has more than any setting allows': [{ deviceId: ID, messages: Array(1_000_001).fill(message) }],
+    'has more messages than any setting allows': [{ deviceId: ID, messages: Array(1_000_001).fill(message) }],
+    'has more bytes than any setting allows': [{ deviceId: ID, messages: Array(600_000).fill(longest) }],
   };
   for (const [what, kept] of Object.entries(wrong)) {
     it(`is not taken when it ${what}, and then nothing of it`, () => {
