@@ -96,6 +96,25 @@ describe('a server that closes with messages for its devices', () => {
     assert.equal(await next, 'delivered');
   });
 
+  for (const outcome of [undefined, 'kept'] as const) {
+    it(`tells also of what is sent while its sessions end (${outcome ?? 'given up'})`, async () => {
+      const server = await loopback.serve();
+      const { session } = await loopback.pair(server, { deviceId: ID });
+      let sent: Promise<string[]> | undefined;
+      session.once('close', () => {
+        sent = told([server.send(OTHER, 'at the end')]);
+      });
+      const kept = await (outcome ? server.close(outcome) : server.close().then(() => undefined));
+      assert.deepEqual(server.undelivered, []);
+      assert.deepEqual(await sent, [outcome ?? 'USMP_OUTBOX_CLOSED']);
+      if (outcome)
+        assert.deepEqual(
+          kept?.map(({ deviceId }) => deviceId),
+          [OTHER],
+        );
+    });
+  }
+
   it('returns what waits to be kept, which the next one puts back in its order, before all that waits there', async () => {
     const server = await loopback.serve();
     const { client } = await loopback.pair(server, { deviceId: OTHER });
